@@ -1,0 +1,31 @@
+"""P4: from text to plan, beside what libyaml alone takes for the same text."""
+
+from __future__ import annotations
+
+import yaml
+
+from benchmarks.measure import Report, Row, growth, repeat
+from benchmarks.pipelines import layered, realistic
+from benchmarks.reading import definition_of
+from yamlflow_nb.executors.registry import task_types
+from yamlflow_nb.planning import plan
+
+TARGETS = {50: 0.015, 10_000: 1.0}
+
+
+def run(report: Report, full: bool) -> None:
+    types = task_types()
+    rows = []
+    for n in (50, 1_000, 10_000):
+        text = realistic(n)
+        rows.append(report.add(Row("P4", "read, validate, plan", n, repeat(lambda text=text: plan(definition_of(text), types)))))
+        alone = repeat(lambda text=text: sum(1 for _ in yaml.parse(text, Loader=yaml.CSafeLoader)))
+        parser = report.add(Row("P4", "libyaml events alone", n, alone))
+        if n in TARGETS:
+            report.find("P4", f"{n:,} nodes", rows[-1].median, "s", TARGETS[n])
+            report.find("P4", f"{n:,} nodes, libyaml alone", parser.median, "s")
+    report.find("P4", "growth", growth(rows), "exponent")
+    ten_atoms = layered(10_000)
+    raw = repeat(lambda: plan(definition_of(ten_atoms), types))
+    row = report.add(Row("P4", "read, validate, plan: triggers of ten atoms", 10_000, raw))
+    report.find("P4", "10,000 nodes with triggers of ten atoms", row.median, "s")

@@ -1,0 +1,94 @@
+"""The documentation tells what the program does: generated pages are fresh, samples hold, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.generate import HERE, PAGES
+from yamlflow_nb.domain.error_codes import all_codes
+from yamlflow_nb.testing import simulate, validate
+
+ROOT = Path(__file__).resolve().parent.parent
+WRITTEN = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"(?<!`)\]\(([^)#:\s]+)(#[^)]*)?\)")
+
+
+def fences(path: Path, language: str) -> list[str]:
+    return [body for kind, body in _FENCE.findall(path.read_text(encoding="utf-8")) if kind == language]
+
+
+def pipelines() -> list[tuple[str, str]]:
+    """Every whole pipeline that a page shows."""
+    shown = [(str(page.relative_to(ROOT)), body) for page in WRITTEN if page.name != "errors.md" for body in fences(page, "yaml")]
+    texts = [(name, body.split("\n", 1)[1] if body.startswith("%%pipeline") else body) for name, body in shown]
+    return [(f"{name}:{number}", body) for number, (name, body) in enumerate(texts) if "\nname:" in body and "\nnodes:" in body]
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_generated_page_is_as_make_docs_writes_it(name):
+    assert (HERE / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+
+
+def test_every_error_code_says_what_it_is_why_and_what_to_do():
+    bare = [code for code, row in all_codes().items() if not (row.title and row.why and (row.remedy or row.example))]
+    assert bare == []
+
+
+def test_every_error_code_has_its_section():
+    page = (HERE / "errors.md").read_text(encoding="utf-8")
+    assert [code for code in all_codes() if f"## {code}: " not in page] == []
+
+
+@pytest.mark.parametrize(("place", "text"), pipelines(), ids=lambda value: value if len(value) < 60 else "text")
+def test_a_pipeline_that_a_page_shows_is_valid(place, text):
+    assert [finding.render() for finding in validate(text) if finding.severity == "error"] == []
+
+
+def test_the_first_pipeline_branches_as_the_page_says():
+    text = dict(pipelines())[next(place for place, _ in pipelines() if "first-pipeline" in place)]
+    quiet = simulate(text, outcomes={"load": {"state": "completed", "outputs": {"total": 18, "rows": []}}})
+    busy = simulate(text, outcomes={"load": {"state": "completed", "outputs": {"total": 27, "rows": []}}})
+    assert (quiet.nodes["relax"].state, quiet.nodes["alarm"].state) == ("completed", "skipped")
+    assert (busy.nodes["relax"].state, busy.nodes["alarm"].state) == ("skipped", "completed")
+
+
+def test_page_one_states_the_join_rule_and_that_a_handled_failure_is_a_failure():
+    page = (ROOT / "docs/start/first-pipeline.md").read_text(encoding="utf-8")
+    assert "The join rule is what the expression says, and nothing else" in page
+    assert "A handled failure is still a failure" in page and "onFailure: ignore" in page
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file_that_is_there(page):
+    links = [target for target, _ in _LINK.findall(page.read_text(encoding="utf-8")) if not target.startswith("http")]
+    assert [target for target in links if not (page.parent / target).exists()] == []
+
+
+def make_targets() -> set[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
+
+
+def test_every_make_target_is_in_help():
+    helped = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert helped == make_targets()
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_names_only_make_targets_that_exist(page):
+    named = re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", " ".join(re.findall(r"`([^`]+)`", page.read_text(encoding="utf-8"))))
+    assert set(named) <= make_targets()
+
+
+def test_the_readmes_first_screen_is_a_pipeline_a_picture_and_two_commands():
+    first = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:60])
+    assert "```yaml" in first and "docs/img/" in first
+    assert "make demo" in first and "make test" in first
+
+
+def test_ci_runs_what_a_developer_runs():
+    assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""yamlflow_nb: pipelines in YAML that run inside Jupyter."""

@@ -1,0 +1,1 @@
+"""NOUNS. Frozen values that every room speaks of; this room imports none of ours."""

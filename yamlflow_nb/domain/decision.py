@@ -1,0 +1,81 @@
+"""All that can be asked for: what ``decide`` wants done, in order, after its events are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Union
+
+from yamlflow_nb.domain.event import AttemptKey
+
+
+class StoredEvent(NamedTuple):
+    """One event of the history, as the orchestrator records it: number in the execution (from 1), time in seconds,
+    type (``extract.completed``), source (a node's id, ``pipeline`` or ``custom``), payload, round."""
+
+    number: int
+    at: float
+    type: str
+    source: str
+    payload: Mapping[str, Any]
+    round: int
+
+
+@dataclass(frozen=True)
+class StartTask:
+    """Hand an attempt to the executor of its type. ``inputs`` are the resolved bindings, ``fields`` the task's fields with
+    their templates resolved; both are the task's own copies."""
+
+    attempt: AttemptKey
+    type: str
+    inputs: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class StopTask:
+    """Interrupt an attempt that no longer counts."""
+
+    attempt: AttemptKey
+    reason: str
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    """Send ``TimerFired`` at a time (seconds). ``spread``: up to so many seconds later, at random (``retry.jitter``)."""
+
+    timer: str
+    at: float
+    spread: float = 0.0
+
+
+@dataclass(frozen=True)
+class CancelTimer:
+    timer: str
+
+
+@dataclass(frozen=True)
+class FinishExecution:
+    """The execution reached its final state."""
+
+    status: str
+    reason: str | None
+    outputs: Mapping[str, Any]
+
+
+Decision = Union[StartTask, StopTask, SetTimer, CancelTimer, FinishExecution]
+
+
+@dataclass
+class Turn:
+    """What one call of ``decide`` brought: committed together, then carried out in order.
+
+    ``events`` are new rows of the history. ``changed`` names nodes whose state is to be stored anew.
+    ``variables`` are new values: ``(scope, name, value)``. ``decisions`` are for the world.
+    """
+
+    events: list[StoredEvent] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
+    variables: list[tuple[str, str, Any]] = field(default_factory=list)

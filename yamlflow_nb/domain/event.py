@@ -1,0 +1,168 @@
+"""All that can have happened: the facts that reach an execution, and the events that it stores.
+
+Facts come in from the world (a task's result, a click, a timer) and carry their time; ``decide`` turns each into
+stored events and decisions. Times are seconds since the epoch (of virtual time in ``simulate``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Union
+
+
+@dataclass
+class Event:
+    """A stored fact about one execution, numbered in commit order."""
+
+    event_id: str
+    execution_id: str
+    event_type: str
+    timestamp: dt.datetime
+    source: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+class AttemptKey(NamedTuple):
+    """Which attempt: node, round, iteration (from 1, 0 without ``repeat``), item (None without ``forEach``), number (from 1)."""
+
+    node: str
+    round: int
+    iteration: int
+    item: int | None
+    number: int
+
+
+@dataclass(frozen=True)
+class TaskError:
+    """The error of a failed attempt, for people and for expressions."""
+
+    type: str = ""
+    message: str = ""
+
+
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names."""
+
+    at: float
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    system: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskFinished:
+    """The result of one attempt; one that comes twice or too late changes nothing."""
+
+    at: float
+    attempt: AttemptKey
+    state: AttemptState = "completed"
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    error: TaskError | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class TaskEmitted:
+    """A running task emitted a declared event of its own."""
+
+    at: float
+    attempt: AttemptKey
+    name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskOutputSet:
+    """A running task set outputs early (``yamlflow_nb.output``)."""
+
+    at: float
+    attempt: AttemptKey
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskWaiting:
+    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
+
+    at: float
+    attempt: AttemptKey
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class TimerFired:
+    """A durable timer that ``decide`` had asked for came due."""
+
+    at: float
+    timer: str
+
+
+@dataclass(frozen=True)
+class CustomEventSent:
+    """``custom.<name>`` sent from outside."""
+
+    at: float
+    name: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class CancelRequested:
+    at: float
+    by: str | None = None
+    now: bool = False
+
+
+@dataclass(frozen=True)
+class PauseRequested:
+    at: float
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class ResumeRequested:
+    at: float
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class SkipRequested:
+    """A person skips a pending node (reason ``manual``)."""
+
+    at: float
+    node: str
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class RetryRequested:
+    """A person opens the next round. ``nodes`` empty: every failed and cancelled one. ``with_nodes``: completed ones that
+    run again too. ``failed_items``: of ``forEach`` nodes the failed items, also where the node completed."""
+
+    at: float
+    nodes: tuple[str, ...] = ()
+    with_nodes: tuple[str, ...] = ()
+    failed_items: bool = False
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class VariableSet:
+    """A person sets a variable of a paused execution."""
+
+    at: float
+    reference: str
+    value: Any
+    by: str | None = None
+
+
+Fact = Union[
+    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet,
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the inside needs of the world, as protocols: who stands behind them is ``bootstrap``'s business."""

@@ -1,0 +1,85 @@
+"""What a node does: a task type and its fields, named or inline, with typed inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class OutputDeclaration(BaseModel):
+    """A declared output of a node: its type, and whether it may be left unset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = "any"
+    optional: bool = False
+    description: str | None = None
+
+
+class InputDeclaration(BaseModel):
+    """A declared input of a task or of a pipeline. Without ``default`` (and unless ``required: false``) it must be given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str = "any"
+    title: str | None = None
+    description: str | None = None
+    default: Any = None
+    required: bool | None = None
+    minimum: Any = None
+    maximum: Any = None
+    minLength: int | None = None
+    maxLength: int | None = None
+    enum: list[Any] | None = None
+
+    @property
+    def has_default(self) -> bool:
+        return "default" in self.model_fields_set
+
+    @property
+    def is_required(self) -> bool:
+        return not self.has_default if self.required is None else self.required and not self.has_default
+
+
+class TaskFields(BaseModel):
+    """Base of a task type's own fields: its pydantic model becomes schema, form, completion and documentation.
+    Field names are camelCase and may not be those of the node's control fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class TaskType:
+    """A kind of task, as the language knows it.
+
+    ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
+    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
+    ``reads_templates`` names fields whose text may hold ``{{ }}``; None: all of them.
+    ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form).
+    """
+
+    name: str
+    fields: type[TaskFields]
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    waits: str | None = None
+    on_interrupt: str = "ask"
+    no_templates: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+
+
+class TaskDefinition(BaseModel):
+    """A reusable piece of work: a type (``notebook``, ``sql``, ...) and its fields, typed inputs and outputs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: str
+    fields: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, InputDeclaration] | None = None
+    """None where the task declares none: then any binding is accepted."""
+    outputs: dict[str, OutputDeclaration] = Field(default_factory=dict)
+    description: str | None = None

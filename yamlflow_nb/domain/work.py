@@ -1,0 +1,46 @@
+"""One attempt as its executor sees it: what to do, with what, and whom to tell while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.task_definition import OutputDeclaration
+
+
+@dataclass
+class Work:
+    """An attempt to be executed.
+
+    ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields. Relative
+    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind.
+    ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once.
+    """
+
+    execution_id: str
+    attempt: AttemptKey
+    type: str
+    inputs: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    declared: Mapping[str, OutputDeclaration]
+    folder: Path
+    run_folder: Path
+    namespace: Mapping[str, Any] | None = None
+    emit: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, payload: None)
+    output: Callable[[Mapping[str, Any]], None] = field(default=lambda values: None)
+    progress: Callable[[float, float | None, str], None] = field(default=lambda done, total, text: None)
+    log: Callable[[str], None] = field(default=lambda text: None)
+
+
+class TaskFailed(Exception):
+    """An attempt that failed, told as a person wants to read it: ``type`` and message; ``outputs`` are what it had set."""
+
+    def __init__(self, kind: str, message: str, exit_code: int | None = None, outputs: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.exit_code = exit_code
+        self.outputs = dict(outputs or {})

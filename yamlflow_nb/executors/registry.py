@@ -1,0 +1,25 @@
+"""Which task types there are: those of the entry-point group ``yamlflow_nb.executors``, ours among them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from yamlflow_nb.domain.task_definition import TaskType
+
+GROUP = "yamlflow_nb.executors"
+_BUILT_IN = ("approval", "http", "notebook", "pyspark", "python", "shell", "sql", "subpipeline", "wait")
+
+
+@lru_cache(maxsize=1)
+def task_types() -> dict[str, TaskType]:
+    """Every installed task type by name: ours and those of plugins."""
+    found: dict[str, TaskType] = {}
+    for name in _BUILT_IN:
+        found[name] = import_module(f"yamlflow_nb.executors.{name}").TASK_TYPE
+    for entry in entry_points(group=GROUP):
+        if entry.name not in found:
+            loaded = entry.load()
+            found[entry.name] = getattr(loaded, "task_type", None) or loaded.TASK_TYPE
+    return found

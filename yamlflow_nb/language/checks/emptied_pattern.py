@@ -1,0 +1,57 @@
+"""A pattern that matches nothing.
+
+**What.** ``event:extract_*.completed`` where no node's id fits, beside the node that says so and finally nodes.
+
+**Why it is wrong.** "At least one of none" is never true, and "all of none" is true at once: neither is what was meant.
+
+**Example**
+
+```yaml
+startWhen: all(event:extrct_*.completed)
+```
+
+**Fix.** Correct the pattern, or give the nodes ids that it matches. A pattern never matches the node in which it stands, nor
+nodes that run after ``pipeline.finishing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.expression import PatternAtom
+from yamlflow_nb.domain.pattern import matching
+from yamlflow_nb.language.checks.model import PIPELINE, CheckModel, listed, source_place
+from yamlflow_nb.language.nearest import nearest
+
+CODE = "YF304"
+TITLE = "A pattern that matches nothing"
+NEEDS_SOUND = True
+
+
+def check(model: CheckModel) -> Iterator[Diagnostic]:
+    if not model.patterns:
+        return
+    late = model.reachability.finally_nodes
+    matched = {pattern: matching(pattern, model.positions) for pattern, _ in model.patterns}
+    early = {pattern: [name for name in names if name not in late] for pattern, names in matched.items()}
+    thin = [(pattern, event) for pattern, event in model.patterns if len(early[pattern]) <= 1]
+    for use in model.event_uses(thin):
+        if not isinstance(use.atom, PatternAtom):
+            continue
+        pattern = use.atom.pattern
+        own = model.nodes[use.node].id if use.node != PIPELINE else None
+        if all(name == own for name in early[pattern]):
+            hint = _hint(pattern, matched[pattern], own, list(model.positions))
+            yield model.report(CODE, source_place(use), f"the pattern `{pattern}` matches no node", hint=hint)
+
+
+def _hint(pattern: str, matched: list[str], own: str | None, ids: list[str]) -> str:
+    if own in matched:
+        rest = [name for name in matched if name != own]
+        also = f", and {', '.join(f'`{name}`' for name in rest)} run after `pipeline.finishing`" if rest else ""
+        return f"it matches only `{own}`, the node in which it stands{also}"
+    if matched:
+        return f"it matches only nodes that run after `pipeline.finishing`: {', '.join(f'`{name}`' for name in matched[:8])}"
+    close = nearest(pattern.replace("*", ""), ids)
+    return f"the nearest node is `{close}`" if close else f"the nodes are {listed(ids)}"

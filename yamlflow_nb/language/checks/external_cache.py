@@ -1,0 +1,43 @@
+"""``cache: true`` on a query whose data may change unseen.
+
+**What.** A ``sql`` node with a ``connection`` to a database and ``cache: true``.
+
+**Why it is wrong.** The key of ``cache: true`` is the query and its inputs. What changes inside the database is not in it: the
+node would go on giving old rows.
+
+**Example**
+
+```yaml
+- {id: load, type: sql, connection: warehouse, query: SELECT * FROM sales, cache: true}
+```
+
+**Fix.** ``cache: {ttl: 1h}`` says how old rows may be; ``cache: {key: "{{ pipeline.input.day }}"}`` what they depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.language.checks.model import CheckModel
+
+CODE = "YF321"
+TITLE = "A cache that cannot see changes"
+
+
+def check(model: CheckModel) -> Iterator[Diagnostic]:
+    for index in range(len(model.nodes)):
+        if model.setting(index, "cache") is not True or model.type_name(index) != "sql":
+            continue
+        connection = model.fields(index).get("connection")
+        if connection is None or (isinstance(connection, str) and connection.startswith("duckdb")):
+            continue
+        own = "cache" in model.nodes[index].model_fields_set
+        path = ("nodes", index, "cache") if own else ("defaults", "cache")
+        yield model.report(
+            CODE,
+            model.at(path),
+            f"`cache: true` cannot know when the data behind the connection of `{model.nodes[index].id}` change",
+            hint='`cache: {ttl: 1h}` says how old rows may be, `cache: {key: "{{ ... }}"}` what they depend on',
+            replace=("write `{ttl: 1h}`", "{ttl: 1h}") if own else None,
+        )

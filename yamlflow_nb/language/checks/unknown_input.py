@@ -1,0 +1,55 @@
+"""An input of the pipeline that is not declared.
+
+**What.** ``{{ pipeline.input.mont }}`` where ``inputVariables`` has no ``mont``, or another name behind ``pipeline.``.
+
+**Why it is wrong.** The value can never be there.
+
+**Example**
+
+```yaml
+inputVariables: {month: {type: integer}}
+nodes:
+  - {id: extract, type: sql, query: SELECT :m, inputBindings: {m: "{{ pipeline.input.mont }}"}}
+```
+
+**Fix.** Write a declared input's name, or declare it in ``inputVariables``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.language.checks.model import CheckModel
+from yamlflow_nb.language.nearest import nearest
+
+CODE = "YF305"
+TITLE = "An input that is not declared"
+
+
+def check(model: CheckModel) -> Iterator[Diagnostic]:
+    declared = model.definition.inputVariables
+    for use in model.reads:
+        path = use.read.path
+        if path[0] != "pipeline" or len(path) < 2:
+            continue
+        if path[1] != "input":
+            place = model.step(use, 1)
+            close = "input" if nearest(str(path[1]), ["input"]) else None
+            inputs = f"pipeline.input.{path[1]}" if path[1] in declared else "pipeline.input.<name>"
+            fix = ("write `input`", [(place[1], place[2], "input")]) if close else None
+            if path[1] in declared:
+                fix = (f"write `{inputs}`", [(place[1], place[2], f"input.{path[1]}")])
+            message = f"there is no name `pipeline.{path[1]}`"
+            yield model.report(CODE, place, message, hint=f"inputs are read as `{inputs}`", fix=fix)
+        elif len(path) > 2 and path[2] not in declared:
+            place = model.step(use, 2)
+            close = nearest(str(path[2]), declared)
+            known = ", ".join(f"`{name}`" for name in declared) or "none"
+            yield model.report(
+                CODE,
+                place,
+                f"the pipeline has no input `{path[2]}`",
+                hint=f"did you mean `{close}`?" if close else f"declare it in `inputVariables`; declared: {known}",
+                fix=(f"write `{close}`", [(place[1], place[2], close)]) if close else None,
+            )

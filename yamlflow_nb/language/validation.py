@@ -1,0 +1,44 @@
+"""Text → definition and everything that is wrong with it: reader, then definition, then the checks of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
+from yamlflow_nb.domain.task_definition import TaskType
+from yamlflow_nb.language.checks import run_checks
+from yamlflow_nb.language.checks.model import CheckModel
+from yamlflow_nb.language.definition_reader import read_definition
+from yamlflow_nb.language.yaml_reader import read_document
+
+
+def validate_text(
+    text: str | bytes,
+    task_types: Mapping[str, TaskType],
+    name: str = "<text>",
+    read_file: Callable[[str], str | None] | None = None,
+) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
+    """A document's definition and its diagnostics in the order of their places; the definition is None when there is an error.
+
+    ``read_file`` gives the text of a file named in the document (a child pipeline's), None when there is none; without it
+    such files are not looked at. Never raises, whatever the text.
+    """
+    document, found = read_document(text, name)
+    definition = None
+    if document is not None:
+        definition, more = read_definition(document, task_types)
+        found += more
+        if definition is not None:
+            sound = not any(diagnostic.severity == "error" for diagnostic in found)
+            found += run_checks(CheckModel(definition, task_types, document, read_file=read_file, name=name), sound=sound)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        definition = None
+    return definition, in_order(found)
+
+
+def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Sorted by place, errors before warnings at the same one, each once."""
+    ranks = {"error": 0, "warning": 1, "note": 2}
+    unique = {(found.code, found.span, found.message): found for found in reversed(diagnostics)}
+    return sorted(unique.values(), key=lambda found: (found.span, ranks[found.severity], found.code, found.message))

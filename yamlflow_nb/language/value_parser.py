@@ -1,0 +1,491 @@
+"""``{{ ... }}``: the text between the braces, parsed by Python's ``ast`` and checked against the allow-list.
+
+What comes out is a tree of a small language: ``true``, ``false`` and ``null`` are constants, ``x | f(y)`` is ``f(x, y)``,
+and nothing is left that could call, import or reach into a Python object.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import NoReturn
+
+from yamlflow_nb.domain.expression import Guard, NameRead, Template, ValueExpression
+from yamlflow_nb.language.functions import FUNCTIONS, GUARDS
+from yamlflow_nb.language.nearest import nearest
+from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
+
+MOST_CHARACTERS = 4096
+MOST_NODES = 400
+MOST_DEPTH = 48
+MOST_BITS = 256
+MOST_TEXT = 10_000
+
+_STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_TOKEN = re.compile(
+    rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
+    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)",
+    re.DOTALL,
+)
+_WORDS = {"&&": ("and", "`&&` joins conditions of a trigger; inside {{ }} it is `and`"),
+          "||": ("or", "`||` joins conditions of a trigger; inside {{ }} it is `or`"),
+          "!": ("not ", "`!` negates conditions of a trigger; inside {{ }} it is `not`")}  # fmt: skip
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_METHODS = {"format": "write the text with {{ }} in it", "get": "use x[key] | default(y)", "items": "use keys(x) and values(x)"}
+_COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
+_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
+_REFUSED: dict[type, tuple[str, str]] = {
+    ast.Lambda: ("lambda", "a value expression calls the functions of the table only"),
+    ast.ListComp: ("a comprehension", "prepare the list in a task"),
+    ast.SetComp: ("a comprehension", "prepare the list in a task"),
+    ast.DictComp: ("a comprehension", "prepare the object in a task"),
+    ast.GeneratorExp: ("a comprehension", "prepare the list in a task"),
+    ast.JoinedStr: ("an f-string", "join texts with +, or write the text with {{ }} in it"),
+    ast.NamedExpr: ("an assignment", "did you mean `==`?"),
+    ast.Tuple: ("a tuple", "write a list: [a, b]"),
+    ast.Set: ("a set", "write a list: [a, b]"),
+    ast.Starred: ("`*`", "list the values"),
+    ast.Await: ("await", "there is nothing to wait for inside {{ }}"),
+    ast.Yield: ("yield", "there is nothing to yield inside {{ }}"),
+}
+
+
+def closing_braces(text: str, opened: int) -> int:
+    """The offset behind the first ``}}`` that closes ``{{`` at ``opened``, outside string literals and brackets; -1 if none."""
+    depth, position = 0, opened + 2
+    for found in _TOKEN.finditer(text, position):
+        if found.start() < position:
+            continue
+        kind = found.lastgroup
+        if kind == "close" and depth == 0:
+            return found.start() + 2 if text.startswith("}}", found.start()) else -1
+        if kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+    return -1
+
+
+def parse_value(text: str, start: int, end: int) -> ValueExpression:
+    """The expression between ``{{`` at ``start`` and ``}}`` before ``end``. Raises ``ExpressionSyntaxError``; places count
+    in ``text``."""
+    return _ValueParser(text, start, end).parse()
+
+
+def parse_template(text: str) -> Template | None:
+    """A text with ``{{ }}`` in it, or None where there is none. Raises ``ExpressionSyntaxError``."""
+    opened = text.find("{{")
+    if opened < 0:
+        return None
+    parts: list[str | ValueExpression] = []
+    position = 0
+    while opened >= 0:
+        if opened > position:
+            parts.append(text[position:opened])
+        position = closing_braces(text, opened)
+        if position < 0:
+            raise unclosed(text, opened)
+        parts.append(parse_value(text, opened, position))
+        opened = text.find("{{", position)
+    if position < len(text):
+        parts.append(text[position:])
+    expressions = [part for part in parts if isinstance(part, ValueExpression)]
+    whole = len(expressions) == 1 and all(not part.strip() for part in parts if isinstance(part, str))
+    return Template(text, tuple(parts), whole)
+
+
+def unclosed(text: str, opened: int) -> ExpressionSyntaxError:
+    """The finding for a ``{{`` that nothing closes."""
+    hint = "close it with }}; a literal {{ in a text is written {{ '{{' }}"
+    return ExpressionSyntaxError([Problem("YF213", "`{{` is never closed by `}}`", opened, opened + 2, hint)])
+
+
+class _ValueParser:
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self.text = text
+        self.start = start
+        self.end = end
+        self.inner = text[start + 2 : end - 2]
+        self.reads: list[NameRead] = []
+        self.count = 0
+
+    def parse(self) -> ValueExpression:
+        self._scan()
+        tree = self._tree()
+        self._forbid_pipe_beside_arithmetic(tree)
+        tree = self._checked(tree, 1, "plain")
+        return ValueExpression(self.inner, tree, tuple(self.reads), self.start, self.end)
+
+    # --- before Python sees it -------------------------------------------------------------------------------------
+
+    def _fail(self, code: str, message: str, start: int, end: int, hint: str | None = None, fix: object = None) -> NoReturn:
+        raise ExpressionSyntaxError([Problem(code, message, start, max(end, start + 1), hint, fix)])  # type: ignore[arg-type]
+
+    def _scan(self) -> None:
+        """Refuse by token what Python would read otherwise, or not bear: size, nesting, operators of triggers."""
+        base = self.start + 2
+        if len(self.inner) > MOST_CHARACTERS:
+            self._fail(
+                "YF209",
+                f"the expression has {len(self.inner)} characters; the limit is {MOST_CHARACTERS}",
+                self.start,
+                self.start + 2,
+            )
+        if not self.inner.strip():
+            self._fail(
+                "YF203",
+                "nothing stands between {{ and }}",
+                self.start,
+                self.end,
+                "write a name or a value: {{ extract.row_count }}",
+            )
+        opened: list[tuple[str, int]] = []
+        tokens = unary = 0
+        for found in _TOKEN.finditer(self.inner):
+            kind, token, at = found.lastgroup, found.group(), base + found.start()
+            if kind == "space":
+                continue
+            tokens += 1
+            unary = unary + 1 if token in ("-", "+", "~", "not") else 0
+            if kind == "open":
+                opened.append((token, at))
+            elif kind == "close" and opened:
+                opened.pop()
+            elif kind == "foreign":
+                self._foreign(token, at, found.start())
+            elif kind == "other" or token in ("~", "^", "&", "?"):
+                quote = token in "'\""
+                message = (
+                    f"the text that begins with {token} is not closed" if quote else f"{token!r} has no meaning in an expression"
+                )
+                self._fail("YF202" if quote else "YF208", message, at, at + 1)
+            elif token == "=":
+                self._assignment(at, found.start())
+            if len(opened) > MOST_DEPTH or unary > MOST_DEPTH or tokens > 3 * MOST_NODES:
+                self._fail(
+                    "YF209",
+                    f"the expression is too deep or too long ({MOST_DEPTH} levels, {MOST_NODES} parts)",
+                    at,
+                    at + len(token),
+                )
+        if opened:
+            token, at = opened[-1]
+            self._fail("YF202", f"`{token}` is never closed", at, at + 1)
+
+    def _foreign(self, token: str, at: int, position: int) -> None:
+        if token in _WORDS:
+            word, message = _WORDS[token]
+            spaced = f" {word} " if token != "!" and not self.inner[position - 1 : position].isspace() else word
+            self._fail("YF207", message, at, at + len(token), None, (f"write `{word.strip()}`", [(at, at + len(token), spaced)]))
+        if token == "event:":
+            name = re.match(r"[\w*.]+", self.inner[position + 6 :])
+            end = at + 6 + (name.end() if name else 0)
+            self._fail("YF207", "`event:` stands outside {{ }}", at, end, 'write "event:a.completed && {{ a.n > 0 }}"')
+        reasons = {
+            "**": "powers are not in the language",
+            ";": "an expression is one value; `;` is not in the language",
+            ":=": "an expression assigns nothing",
+        }
+        self._fail("YF208", reasons.get(token, f"`{token}` is not in the language of value expressions"), at, at + len(token))
+
+    def _assignment(self, at: int, position: int) -> None:
+        """A lone ``=`` is right only before a function's named argument."""
+        before = self.inner[:position].rstrip()
+        depth = before.count("(") - before.count(")")
+        if depth <= 0 or not re.search(r"[(,]\s*[A-Za-z_]\w*$", before):
+            self._fail(
+                "YF212",
+                "`=` assigns; an expression compares with `==`",
+                at,
+                at + 1,
+                "did you mean `==`?",
+                ("write `==`", [(at, at + 1, "==")]),
+            )
+
+    def _tree(self) -> ast.expr:
+        source = "(" + re.sub(r"\s", " ", self.inner) + ")"
+        try:
+            if "is" in source or "\\" in source or ")(" in source or "](" in source or "1" in source:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    return ast.parse(source, mode="eval").body
+            return ast.parse(source, mode="eval").body
+        except SyntaxError as error:
+            at = self.start + 1 + _characters(source, (error.offset or 1) - 1)
+            at = min(max(at, self.start + 2), self.end - 3)
+            message = error.msg.split("(")[0].strip() if error.msg else "this is no expression"
+            self._fail(
+                "YF210",
+                f"this is no value expression: {message}",
+                at,
+                at + 1,
+                "names, values, operators and functions of the table",
+            )
+        except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+            self._fail("YF209", f"the expression is beyond the limits: {type(error).__name__}", self.start, self.end)
+
+    # --- the allow-list ----------------------------------------------------------------------------------------------
+
+    def place(self, node: ast.AST) -> tuple[int, int]:
+        """Where a node stands in the whole text."""
+        if self.inner.isascii():
+            first, last = node.col_offset, node.end_col_offset  # type: ignore[attr-defined]
+        else:
+            source = "(" + re.sub(r"\s", " ", self.inner) + ")"
+            raw = source.encode()
+            first = len(raw[: node.col_offset].decode())  # type: ignore[attr-defined]
+            last = len(raw[: node.end_col_offset].decode())  # type: ignore[attr-defined]
+        return self.start + 1 + first, self.start + 1 + last
+
+    def _refuse(self, node: ast.AST, message: str, hint: str | None = None, code: str = "YF208", fix: object = None) -> NoReturn:
+        self._fail(code, message, *self.place(node), hint, fix)
+
+    def _forbid_pipe_beside_arithmetic(self, tree: ast.expr) -> None:
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)):
+                continue
+            for side in (node.left, node.right):
+                bare = isinstance(side, ast.UnaryOp) and not isinstance(side.op, ast.Not)
+                bare = bare or (isinstance(side, ast.BinOp) and not isinstance(side.op, ast.BitOr))
+                if bare and not self._in_parentheses(side):
+                    self._pipe_fix(node, side)
+
+    def _in_parentheses(self, node: ast.AST) -> bool:
+        first, last = self.place(node)
+        return self.text[:first].rstrip().endswith("(") and self.text[last:].lstrip().startswith(")") and first > self.start + 2
+
+    def _pipe_fix(self, node: ast.BinOp, side: ast.expr) -> NoReturn:
+        inner = side
+        while isinstance(inner, (ast.BinOp, ast.UnaryOp)) and not self._in_parentheses(inner):
+            inner = inner.right if isinstance(inner, ast.BinOp) else inner.operand
+        first, last = self.place(inner if side is node.left else node.left)[0], self.place(node)[1]
+        edits = [(first, first, "("), (last, last, ")")]
+        message = "`|` beside arithmetic reads one way here and another way in template languages"
+        self._fail(
+            "YF211", message, *self.place(node), "say with parentheses what is meant", ("put `x | f(...)` in parentheses", edits)
+        )
+
+    def _checked(self, node: ast.expr, depth: int, guard: Guard) -> ast.expr:
+        """A node of the small language, or a refusal; names read are noted on the way."""
+        self.count += 1
+        if depth > MOST_DEPTH or self.count > MOST_NODES:
+            self._refuse(node, f"the expression has more than {MOST_NODES} parts or {MOST_DEPTH} levels", code="YF209")
+        kind = type(node)
+        if kind in _REFUSED:
+            what, hint = _REFUSED[kind]
+            self._refuse(node, f"{what} is not in the language of value expressions", hint)
+        handler = _CHECKS.get(kind)
+        if handler is None:
+            self._refuse(node, f"{kind.__name__} is not in the language of value expressions")
+        checked: ast.expr = handler(self, node, depth + 1, guard)
+        return checked
+
+    def _constant(self, node: ast.Constant, depth: int, guard: Guard) -> ast.expr:
+        value = node.value
+        if isinstance(value, bool) or value is None:
+            return node
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            self._refuse(node, f"an integer of more than {MOST_BITS} bits", code="YF209")
+        if isinstance(value, float) and value in (float("inf"), float("-inf")):
+            self._refuse(node, "the number is too large", code="YF209")
+        if not isinstance(value, (int, float, str)):
+            self._refuse(node, f"{type(value).__name__} values are not in the language")
+        return node
+
+    def _name(self, node: ast.Name, depth: int, guard: Guard) -> ast.expr:
+        if node.id in _CONSTANTS:
+            return ast.copy_location(ast.Constant(_CONSTANTS[node.id]), node)
+        if node.id.startswith("__"):
+            self._refuse(node, f"`{node.id}` is not in the language")
+        self._read(node, (node.id,), guard)
+        return node
+
+    def _read(self, node: ast.AST, path: tuple[str | int, ...], guard: Guard) -> None:
+        self.reads.append(NameRead(path, guard, *self.place(node)))
+
+    def _walk(self, node: ast.expr, depth: int, guard: Guard) -> ast.expr:
+        """``a.b["c"][0]``: the constant steps are one reading; names in computed steps are readings themselves."""
+        chain: list[ast.expr] = []
+        base: ast.expr = node
+        while isinstance(base, (ast.Attribute, ast.Subscript)):
+            chain.append(base)
+            base = base.value
+            depth += 1
+            self.count += 1
+        if depth > MOST_DEPTH or self.count > MOST_NODES:
+            self._refuse(node, f"the expression has more than {MOST_NODES} parts or {MOST_DEPTH} levels", code="YF209")
+        path: list[str | int] | None = [base.id] if isinstance(base, ast.Name) and base.id not in _CONSTANTS else None
+        named: ast.AST = base
+        constant = path is not None
+        for step in reversed(chain):
+            key: str | int | None = None
+            if isinstance(step, ast.Attribute):
+                key = step.attr
+                if key.startswith("__"):
+                    self._refuse(step, f"`{key}` is not in the language: a.b looks up a key in data")
+            elif isinstance(step, ast.Subscript):
+                key = _constant_key(step.slice)
+                if key is None:
+                    step.slice = self._index(step.slice, depth)
+            if constant and key is not None and path is not None:
+                path.append(key)
+                named = step
+            else:
+                constant = False
+        if path is None:
+            innermost = chain[-1]
+            assert isinstance(innermost, (ast.Attribute, ast.Subscript))
+            innermost.value = self._checked(base, depth, guard)
+        else:
+            if str(path[0]).startswith("__"):
+                self._refuse(base, f"`{path[0]}` is not in the language")
+            self._read(named, tuple(path), guard)
+        return node
+
+    def _index(self, node: ast.expr, depth: int) -> ast.expr:
+        if isinstance(node, ast.Slice):
+            if node.step is not None:
+                self._refuse(node.step, "a slice has a start and an end, no step")
+            node.lower = None if node.lower is None else self._checked(node.lower, depth, "plain")
+            node.upper = None if node.upper is None else self._checked(node.upper, depth, "plain")
+            return node
+        return self._checked(node, depth, "plain")
+
+    def _unary(self, node: ast.UnaryOp, depth: int, guard: Guard) -> ast.expr:
+        if isinstance(node.op, ast.Invert):
+            self._refuse(node, "`~` is not in the language")
+        node.operand = self._checked(node.operand, depth, "plain")
+        return node
+
+    def _binary(self, node: ast.BinOp, depth: int, guard: Guard) -> ast.expr:
+        if isinstance(node.op, ast.BitOr):
+            right = node.right
+            if isinstance(right, ast.Name) and right.id in FUNCTIONS:
+                call = ast.Call(right, [node.left], [])
+            elif isinstance(right, ast.Call):
+                call = ast.Call(right.func, [node.left, *right.args], right.keywords)
+            else:
+                self._refuse(right, "behind `|` stands a function: x | default(0)")
+            return self._call(ast.copy_location(call, node), depth, guard)
+        if not isinstance(node.op, _ARITHMETIC):
+            self._refuse(node, f"{type(node.op).__name__} is not in the language")
+        node.left = self._checked(node.left, depth, "plain")
+        node.right = self._checked(node.right, depth, "plain")
+        return node
+
+    def _boolean(self, node: ast.BoolOp, depth: int, guard: Guard) -> ast.expr:
+        node.values = [self._checked(value, depth, "plain") for value in node.values]
+        return node
+
+    def _compare(self, node: ast.Compare, depth: int, guard: Guard) -> ast.expr:
+        for operator in node.ops:
+            if not isinstance(operator, _COMPARISONS):
+                self._refuse(node, "`is` is not in the language; compare with ==")
+        node.left = self._checked(node.left, depth, "plain")
+        node.comparators = [self._checked(value, depth, "plain") for value in node.comparators]
+        return node
+
+    def _choice(self, node: ast.IfExp, depth: int, guard: Guard) -> ast.expr:
+        node.test = self._checked(node.test, depth, "plain")
+        node.body = self._checked(node.body, depth, guard)
+        node.orelse = self._checked(node.orelse, depth, guard)
+        return node
+
+    def _list(self, node: ast.List, depth: int, guard: Guard) -> ast.expr:
+        node.elts = [self._checked(value, depth, "plain") for value in node.elts]
+        return node
+
+    def _object(self, node: ast.Dict, depth: int, guard: Guard) -> ast.expr:
+        for key in node.keys:
+            if key is None:
+                self._refuse(node, "`**` is not in the language")
+        node.keys = [self._checked(key, depth, "plain") if key is not None else None for key in node.keys]
+        node.values = [self._checked(value, depth, "plain") for value in node.values]
+        return node
+
+    def _call(self, node: ast.Call, depth: int, guard: Guard) -> ast.expr:
+        if isinstance(node.func, ast.Attribute):
+            name = node.func.attr
+            hint = f"write {name}(x, ...)" if name in FUNCTIONS else _METHODS.get(name, "functions of the table only")
+            self._refuse(node.func, f"`.{name}()` is a method; values have none", hint, "YF214")
+        if not isinstance(node.func, ast.Name):
+            self._refuse(node, "only functions of the table can be called")
+        name = node.func.id
+        function = FUNCTIONS.get(name)
+        if function is None:
+            close = nearest(name, FUNCTIONS)
+            at = self.place(node.func)
+            fix = (f"write `{close}`", [(*at, close)]) if close else None
+            self._fail(
+                "YF206",
+                f"there is no function `{name}`",
+                *at,
+                f"did you mean `{close}`?" if close else "see the table of functions",
+                fix,
+            )
+        self._arguments(node, name)
+        inner: Guard = "peek" if name == "peek" else "default" if name in GUARDS else "plain"
+        if guard == "peek":
+            inner = "peek"
+        elif guard == "default" and inner == "plain" and name in ("first", "last"):
+            inner = "plain"
+        node.args = [
+            self._checked(value, depth, inner if name != "default" or position == 0 else guard)
+            for position, value in enumerate(node.args)
+        ]
+        for keyword in node.keywords:
+            keyword.value = self._checked(keyword.value, depth, inner if keyword.arg == "x" else "plain")
+        return node
+
+    def _arguments(self, node: ast.Call, name: str) -> None:
+        """Arguments by position or by the names of the table."""
+        parameters = FUNCTIONS[name].parameters
+        many = any(parameter.many for parameter in parameters)
+        form = f"{name}({', '.join(p.name + ('=...' if p.optional else '...' if p.many else '') for p in parameters)})"
+        given = {parameter.name for parameter in parameters[: len(node.args)]}
+        for keyword in node.keywords:
+            if keyword.arg is None or many or all(keyword.arg != parameter.name for parameter in parameters):
+                self._refuse(node, f"{name} has no argument `{keyword.arg or '**'}`", form, "YF215")
+            if keyword.arg in given:
+                self._refuse(node, f"argument `{keyword.arg}` is given twice", form, "YF215")
+            given.add(keyword.arg)
+        if not many and len(node.args) > len(parameters):
+            self._refuse(node, f"{name} takes {len(parameters)} arguments, not {len(node.args)}", form, "YF215")
+        missing = [
+            parameter.name
+            for parameter in parameters
+            if not parameter.optional and not parameter.many and parameter.name not in given
+        ]
+        if missing or (many and not node.args):
+            self._refuse(node, f"{name} lacks {', '.join(missing) or 'its arguments'}", form, "YF215")
+
+
+_CHECKS = {
+    ast.Constant: _ValueParser._constant,
+    ast.Name: _ValueParser._name,
+    ast.Attribute: _ValueParser._walk,
+    ast.Subscript: _ValueParser._walk,
+    ast.UnaryOp: _ValueParser._unary,
+    ast.BinOp: _ValueParser._binary,
+    ast.BoolOp: _ValueParser._boolean,
+    ast.Compare: _ValueParser._compare,
+    ast.IfExp: _ValueParser._choice,
+    ast.List: _ValueParser._list,
+    ast.Dict: _ValueParser._object,
+    ast.Call: _ValueParser._call,
+}
+
+
+def _constant_key(node: ast.expr) -> str | int | None:
+    """A constant step of a path: a text or an integer."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        return -value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(node, ast.Constant) and isinstance(node.value, (str, int)) and not isinstance(node.value, bool):
+        return node.value
+    return None
+
+
+def _characters(source: str, utf8: int) -> int:
+    return utf8 if source.isascii() else len(source.encode()[:utf8].decode(errors="ignore"))

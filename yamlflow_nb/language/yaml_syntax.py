@@ -1,0 +1,205 @@
+"""What YAML's parser complains of, in plain words: what is wrong, where it began, what to do."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.source import SourceText
+from yamlflow_nb.language.locate import Replacement, diagnostic_at
+from yamlflow_nb.language.quoting import shown
+
+_TRIED_UP_TO = 200_000
+_MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
+_LEADING = re.compile(r"[ \t]*")
+_TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S)", re.MULTILINE)
+_TAB_WIDTHS = (2, 4, 8, 1)
+
+
+def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: int | None) -> Diagnostic:
+    """The parser's error at ``offset``, in something that began at ``begun``."""
+    problem = str(getattr(error, "problem", None) or error)
+    context = str(getattr(error, "context", None) or "")
+    line = _Line(source, min(offset, len(source.text)))
+    if "\t" in line.leading or (source.text[offset : offset + 1] == "\t" and "cannot start any token" in problem):
+        return _tab(source, line, offset)
+    if begun is not None and "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem):
+        return _unclosed_quote(source, begun)
+    if begun is not None and "flow" in context:
+        return _unclosed_bracket(source, begun, offset)
+    if "could not find expected ':'" in problem:
+        return _no_colon(source, begun if begun is not None else offset)
+    if "mapping values are not allowed" in problem:
+        return _unexpected_colon(source, line, offset)
+    if "block collection" in context or "block mapping" in context or "expected <block end>" in problem:
+        return _indentation(source, line, offset, begun)
+    if "found unknown escape character" in problem or "escape" in problem:
+        return _escape(source, offset, begun)
+    end = min(offset + 1, len(source.text))
+    message = _WORDS.get(problem, f"YAML does not understand this: {problem}")
+    return diagnostic_at(source, "YF117", offset, end, message, hint=_HINTS.get(problem, "quote the value if it is a text"))
+
+
+_WORDS = {
+    "found character that cannot start any token": "no value can begin with this character",
+    "block sequence entries are not allowed in this context": "a list item `- ` cannot stand here",
+    "block sequence entries are not allowed here": "a list item `- ` cannot stand here",
+    "sequence entries are not allowed here": "a list item `- ` cannot stand here",
+    "did not find expected alphabetic or numeric character": "a name is missing behind this `&` or `*`",
+    "did not find expected <document start>": "the document is over here, and something follows",
+    "found incompatible YAML document": "only YAML 1.1 and 1.2 can be read",
+}
+_HINTS = {
+    "block sequence entries are not allowed in this context": "begin the list in a line of its own, below its key",
+    "block sequence entries are not allowed here": "begin the list in a line of its own, below its key",
+    "sequence entries are not allowed here": "begin the list in a line of its own, below its key",
+    "did not find expected <document start>": "check the indentation of this line against the first one",
+    "found incompatible YAML document": "remove the `%YAML` line",
+}
+
+
+class _Line:
+    """The line in which an offset lies."""
+
+    def __init__(self, source: SourceText, offset: int) -> None:
+        text = source.text
+        self.number, self.column = source.position(offset)
+        self.start = offset - self.column + 1
+        self.text = source.line_text(self.number)
+        self.leading = (_LEADING.match(self.text) or [""])[0]
+        self.begin = self.start + len(self.leading)
+        self.end = min(self.start + len(self.text), len(text))
+
+
+def settles(source: SourceText, edits: list[Replacement]) -> bool:
+    """Whether YAML's parser reads the text to its end once the edits are made."""
+    text = source.text
+    if len(text) > _TRIED_UP_TO:
+        return False
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
+    try:
+        for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            pass
+    except (yaml.YAMLError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _if_settled(source: SourceText, title: str, edits: list[Replacement]) -> tuple[str, list[Replacement]] | None:
+    return (title, edits) if settles(source, edits) else None
+
+
+def _tab(source: SourceText, line: _Line, offset: int) -> Diagnostic:
+    fix = None
+    if len(source.text) <= _TRIED_UP_TO:
+        for width in _TAB_WIDTHS:
+            edits = [
+                (found.start(1), found.end(1), found[1].replace("\t", " " * width))
+                for found in _TAB_LINE.finditer(source.text, line.start)
+            ]
+            if edits and settles(source, edits):
+                fix = ("indent with spaces", edits)
+                break
+    start = line.start + line.text.find("\t") if "\t" in line.leading else offset
+    return diagnostic_at(
+        source, "YF112", start, start + 1, "a tab stands in the indentation; YAML indents with spaces",
+        hint="use two spaces a level (most editors: “convert indentation to spaces”)", fix=fix,
+    )  # fmt: skip
+
+
+def _unclosed_quote(source: SourceText, begun: int) -> Diagnostic:
+    quote = source.text[begun : begun + 1]
+    line = _Line(source, begun)
+    fix = _if_settled(source, "close the quotes at the end of the line", [(line.end, line.end, quote)])
+    return diagnostic_at(
+        source, "YF118", begun, begun + 1, f"the quotes that open here with {quote} are never closed",
+        hint=f"write {quote} where the text ends", fix=fix,
+    )  # fmt: skip
+
+
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def _unclosed_bracket(source: SourceText, begun: int, offset: int) -> Diagnostic:
+    opening = source.text[begun : begun + 1]
+    closing = _CLOSING.get(opening)
+    line = _Line(source, min(offset, len(source.text)))
+    if closing is None:
+        return diagnostic_at(source, "YF117", offset, offset + 1, "this does not fit into the list or mapping around it")
+    here = f"line {line.number}" if offset < len(source.text) else "the end"
+    opened = _Line(source, begun)
+    fix = _if_settled(source, f"close it with `{closing}`", [(opened.end, opened.end, closing)])
+    related = [("reading stopped here", offset, offset + 1)] if offset < len(source.text) else []
+    return diagnostic_at(
+        source, "YF118", begun, begun + 1, f"the `{opening}` that opens here is not closed, or a `,` is missing, before {here}",
+        hint=f"separate items by `,` and close with `{closing}`; quote texts that contain brackets, braces or commas",
+        fix=fix, related=related,
+    )  # fmt: skip
+
+
+def _no_colon(source: SourceText, begun: int) -> Diagnostic:
+    line = _Line(source, begun)
+    missing = _MISSING_SPACE.match(line.text)
+    if missing is not None:
+        place = line.start + missing.end()
+        key = shown(source.text[line.begin : place])
+        fix = _if_settled(source, "put a space behind the colon", [(place, place, " ")])
+        return diagnostic_at(
+            source, "YF117", line.begin, place, f"a space is missing behind {key}",
+            hint="write `key: value`", fix=fix or ("put a space behind the colon", [(place, place, " ")]),
+        )  # fmt: skip
+    return diagnostic_at(
+        source, "YF117", line.begin, line.end, f"{shown(line.text.strip())} is neither `key: value` nor a list item `- value`",
+        hint="write a `:` and a space behind the key; a text of several lines begins with `key: |`",
+    )  # fmt: skip
+
+
+def _unexpected_colon(source: SourceText, line: _Line, offset: int) -> Diagnostic:
+    before = source.line_text(line.number - 1)
+    missing = _MISSING_SPACE.match(before)
+    if missing is not None:
+        return _no_colon(source, source.offset(line.number - 1, 1))
+    deeper = len(line.leading) > len(before) - len(before.lstrip(" ")) and before.strip() and not before.rstrip().endswith(":")
+    fix = None
+    if deeper:
+        indentation = " " * (len(before) - len(before.lstrip(" ")))
+        fix = _if_settled(source, "indent it as the line before", [(line.start, line.begin, indentation)])
+    hint = (
+        "indent it as the line before, or end that line with `:`" if deeper else 'a text that contains ": " needs quotes around it'
+    )
+    return diagnostic_at(source, "YF117", offset, offset + 1, "a `key: value` cannot stand here", hint=hint, fix=fix)
+
+
+def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None) -> Diagnostic:
+    missing = _MISSING_SPACE.match(line.text)
+    if missing is not None and settles(source, [(line.start + missing.end(),) * 2 + (" ",)]):
+        return _no_colon(source, offset)
+    column = len(line.leading) + 1
+    fix = None
+    message = f"the indentation of this line ({column - 1} spaces) fits no list or mapping that is open here"
+    related = []
+    if begun is not None:
+        other, other_column = source.position(begun)
+        if other != line.number:
+            related = [("this begins the block around it", begun, begun + 1)]
+            message += f"; the one begun in line {other} has {other_column - 1}"
+            edit = (line.start, line.begin, " " * (other_column - 1))
+            fix = _if_settled(source, f"indent it by {other_column - 1} spaces", [edit])
+    return diagnostic_at(
+        source, "YF117", line.begin, line.end, message, hint="lines of one list or mapping begin in the same column", fix=fix, related=related
+    )
+
+
+def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:
+    text = source.text
+    slash = text.rfind("\\", begun or 0, offset + 1)
+    start = slash if slash >= 0 else offset
+    return diagnostic_at(
+        source, "YF117", start, start + 2, f"between double quotes {shown(text[start:start + 2])} is no escape that YAML knows",
+        hint="write `\\\\` for a backslash, or use single quotes, between which a backslash is a backslash",
+        fix=("double the backslash", [(start, start + 1, "\\\\")]),
+    )  # fmt: skip
+

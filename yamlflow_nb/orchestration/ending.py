@@ -1,0 +1,320 @@
+"""How an execution ends: what stops it early, who still keeps it waiting, the finally nodes, its outputs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from yamlflow_nb.domain.decision import FinishExecution
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, SKIP, START, TRUE, UNKNOWN
+from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Template, TriggerNode, ValueAtom
+from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
+from yamlflow_nb.orchestration import passes
+from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
+from yamlflow_nb.orchestration.explanation import Weigher
+from yamlflow_nb.orchestration.judgement import locate, matched_by, weigher
+from yamlflow_nb.orchestration.lifecycle import ACTIVE
+from yamlflow_nb.orchestration.visible_names import StateNames
+from yamlflow_nb.planning.network import settling_fact
+
+REASONS = {
+    "cancelled": "cancelled",
+    "stopWhen": "cancelled",
+    "timeout": "timeout",
+    "onFailure": "onFailure",
+    "expression": "expression",
+}
+"""What ended the execution early → the reason given to its nodes."""
+
+
+def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
+    """Stop early: pending nodes are skipped and active ones cancelled, but not finally and ``always`` nodes (unless
+    ``everything``). A stop ends a pause: what is still to run must be able to."""
+    reason = REASONS[cause]
+    if state.halted is None or cause == "cancelled":
+        state.halted = cause
+    state.paused = False
+    for run in state.order:
+        if not everything and (run.planned.is_finally or run.planned.always):
+            continue
+        if run.state == "pending":
+            passes.skip(state, run, reason, [])
+        elif run.state in ACTIVE:
+            passes.cancel(state, run, reason)
+
+
+def approach(state: ExecutionState) -> bool:
+    """Nothing is active: wait for people or events, begin finishing, or end. True when something was decided."""
+    if not state.finishing:
+        if keeps_waiting(state):
+            return False
+        _begin_finishing(state)
+        return True
+    if not state.closed:
+        # The run ends: custom events that have not come will not come.
+        state.closed = True
+        for event in list(state.plan.network.atoms_of.get("custom", ())):
+            state.settle("custom", event, FALSE)
+        return True
+    rest = [run for run in state.order if run.state == "pending"]
+    for run in rest:
+        reason, because = _why_still_pending(state, run)
+        passes.skip(state, run, reason, because)
+    _finish(state)
+    return True
+
+
+def _begin_finishing(state: ExecutionState) -> None:
+    state.finishing = True
+    state.outcome = outcome(state)
+    state.store("pipeline", "finishing", {"outcome": state.outcome})
+    state.pipeline_events.add("finishing")
+    reasons = [
+        (run, _why_still_pending(state, run)) for run in state.order if run.state == "pending" and not run.planned.is_finally
+    ]
+    state.settle("pipeline", "finishing", TRUE)
+    for event in ("paused", "resumed"):
+        state.settle("pipeline", event, FALSE)
+    state.names_changed("system")
+    for run, (reason, because) in reasons:
+        passes.skip(state, run, reason, because)
+
+
+def outcome(state: ExecutionState) -> str:
+    """The final state as it stands."""
+    if state.halted in ("cancelled", "stopWhen"):
+        return "cancelled"
+    failed = any(run.state == "failed" and not run.ignored for run in state.order)
+    return "failed" if failed or state.halted in ("timeout", "onFailure", "expression") else "completed"
+
+
+def _why_still_pending(state: ExecutionState, run: NodeRun) -> tuple[str, list[str]]:
+    """Why a node that never started is skipped at the end: what is still unknown of its expression counts as false."""
+    now = weigher(state, run.index)
+
+    def settled(source: str, event: str) -> int:
+        verdict = now.event(source, event)
+        return FALSE if verdict == UNKNOWN else verdict
+
+    def value(atom: ValueAtom) -> int:
+        verdict = now.value(atom)
+        return FALSE if verdict == UNKNOWN else verdict
+
+    root = run.planned.start.root
+    supposed = Weigher(settled, value, now.matched)
+    if supposed.weigh(root) != FALSE:
+        return "unsatisfied", [f"still waiting for {', '.join(waits_for(state, run)) or 'what can no longer come'}"]
+    reason, because = passes.reason_of(state, supposed.causes(root))
+    unknown = [cause.text() for cause in now.causes(root) if cause.verdict == UNKNOWN]
+    return reason, because if not unknown else [f"still waited: {text}" for text in unknown[:20]]
+
+
+def waits_for(state: ExecutionState, run: NodeRun) -> list[str]:
+    """The facts that a pending node waits for: ``custom.go``, ``extract.completed``."""
+    found: dict[str, None] = {}
+    if state.truth.of_gate[state.plan.network.roots[START][run.index]] == UNKNOWN:
+        for cause in weigher(state, run.index).causes(run.planned.start.root):
+            if cause.verdict == UNKNOWN and cause.source:
+                found[f"{cause.source}.{cause.event}"] = None
+            elif cause.verdict == UNKNOWN and isinstance(cause.node, ValueAtom):
+                for read in cause.node.expression.reads:
+                    fact = settling_fact(read, state.plan.index)
+                    if fact is not None and event_verdict(state, *fact) == UNKNOWN:
+                        found[f"{fact[0]}.{fact[1]}"] = None
+    else:
+        found.update(
+            (f"{source}.{event}", None) for source, event in run.planned.holds if event_verdict(state, source, event) == UNKNOWN
+        )
+    return list(found)
+
+
+# --- who keeps it waiting ------------------------------------------------------------------------------------------
+
+
+def keeps_waiting(state: ExecutionState) -> bool:
+    """Whether a custom event could still settle a node's expression, or what holds it (SPEC 3.2).
+
+    Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. A least fixed point: a node
+    counts when a custom event can settle it, alone or through nodes that count; circles of waiting never do.
+    """
+    if not state.plan.network.atoms_of.get("custom"):
+        return False
+    pending = [run for run in state.order if run.state == "pending" and not run.planned.is_finally]
+    live: set[str] = set()
+    dependents: dict[str, list[NodeRun]] = {}
+    for run in pending:
+        for source in _sources(run):
+            dependents.setdefault(source, []).append(run)
+    queue = deque(pending)
+    queued = {run.planned.id for run in pending}
+    while queue:
+        run = queue.popleft()
+        queued.discard(run.planned.id)
+        if run.planned.id in live or not _can_be_settled(state, run, live):
+            continue
+        live.add(run.planned.id)
+        for other in dependents.get(run.planned.id, ()):
+            if other.planned.id not in live and other.planned.id not in queued:
+                queue.append(other)
+                queued.add(other.planned.id)
+    return bool(live)
+
+
+def _sources(run: NodeRun) -> set[str]:
+    found = {source for source, _ in run.planned.holds}
+    for trigger in (run.planned.start, run.planned.skip):
+        stack: list[Any] = [trigger.root] if trigger is not None else []
+        while stack:
+            node = stack.pop()
+            if isinstance(node, EventAtom):
+                found.add(node.source)
+            elif isinstance(node, ValueAtom):
+                found.update(str(read.path[0]) for read in node.expression.reads)
+            stack.extend(getattr(node, "operands", ()))
+            stack.extend(getattr(node, "items", ()))
+            if hasattr(node, "operand"):
+                stack.append(node.operand)
+            if hasattr(node, "pattern"):
+                found.add("*")
+    return found
+
+
+def _can_be_settled(state: ExecutionState, run: NodeRun, live: set[str]) -> bool:
+    network, verdicts = state.plan.network, state.truth.of_gate
+    possible = _Possible(state, run, live)
+    start = verdicts[network.roots[START][run.index]]
+    if start == UNKNOWN:
+        supposed = _supposing(state, run)
+        return supposed.weigh(run.planned.start.root) == UNKNOWN and bool(possible.verdicts(run.planned.start.root))
+    skip = network.roots[SKIP][run.index]
+    if run.planned.skip is not None and verdicts[skip] == UNKNOWN:
+        root = run.planned.skip.root
+        return _supposing(state, run).weigh(root) == UNKNOWN and bool(possible.verdicts(root, now=True))
+    hold = network.roots[HELD][run.index]
+    if hold >= 0 and state.truth.held(hold):
+        return all(possible.fact(source, event) for source, event in run.planned.holds)
+    return False
+
+
+def _supposing(state: ExecutionState, run: NodeRun) -> Weigher:
+    """Verdicts with ``pipeline.finishing`` false and finally nodes never running."""
+    now = weigher(state, run.index)
+
+    def event(source: str, name: str) -> int:
+        verdict = now.event(source, name)
+        if verdict == UNKNOWN and (source == "pipeline" or (source in state.nodes and state.nodes[source].planned.is_finally)):
+            return FALSE
+        return verdict
+
+    return Weigher(event, now.value, now.matched)
+
+
+class _Possible:
+    """Which final verdicts an expression may still take when custom events come, or stay away, as they like."""
+
+    def __init__(self, state: ExecutionState, run: NodeRun, live: set[str]) -> None:
+        self._state = state
+        self._live = live
+        self._matched = matched_by(state, run.index)
+        self._value = weigher(state, run.index).value
+
+    def fact(self, source: str, event: str) -> bool:
+        """Whether an event atom is known, or may come to be."""
+        return bool(self._event(source, event))
+
+    def _event(self, source: str, event: str, now: bool = False) -> frozenset[int]:
+        verdict = event_verdict(self._state, source, event)
+        if verdict != UNKNOWN:
+            return frozenset({verdict})
+        if source == "custom":
+            return frozenset({TRUE, FALSE}) if now else frozenset({TRUE})
+        if source == "pipeline" or self._state.nodes[source].planned.is_finally:
+            return frozenset({FALSE})
+        return frozenset({TRUE, FALSE}) if source in self._live else frozenset()
+
+    def _known(self, read: NameRead) -> bool:
+        fact = settling_fact(read, self._state.plan.index)
+        return fact is None or read.guard == "peek" or self.fact(*fact)
+
+    def verdicts(self, node: TriggerNode, now: bool = False) -> frozenset[int]:
+        """The reachable final verdicts; empty: none."""
+        if isinstance(node, EventAtom):
+            return self._event(node.source, node.event, now)
+        if isinstance(node, Constant):
+            return frozenset({TRUE if node.value else FALSE})
+        if isinstance(node, ValueAtom):
+            verdict = self._value(node)
+            if verdict != UNKNOWN:
+                return frozenset({verdict})
+            return frozenset({TRUE, FALSE, ERROR}) if all(self._known(read) for read in node.expression.reads) else frozenset()
+        if isinstance(node, Not):
+            swap = {TRUE: FALSE, FALSE: TRUE, ERROR: ERROR}
+            return frozenset(swap[verdict] for verdict in self.verdicts(node.operand, now))
+        if isinstance(node, (And, Or)):
+            return _combined([self.verdicts(operand, now) for operand in node.operands], isinstance(node, And))
+        atoms = [
+            self._event(source, event, now) for source, event in Weigher(lambda *_: 0, lambda _: 0, self._matched).listed(node)
+        ]
+        quantifier = getattr(node, "quantifier", "any")
+        if quantifier == "count":
+            return (
+                frozenset({TRUE, FALSE})
+                if any(len(atom) != 1 or self._moves(atom) for atom in atoms) and any(atoms)
+                else frozenset()
+            )
+        combined = _combined(atoms, quantifier == "all")
+        return frozenset({TRUE: FALSE, FALSE: TRUE}[verdict] for verdict in combined) if quantifier == "none" else combined
+
+    @staticmethod
+    def _moves(atom: frozenset[int]) -> bool:
+        return TRUE in atom
+
+
+def _combined(parts: Iterable[frozenset[int]], conjunction: bool) -> frozenset[int]:
+    """The reachable verdicts of ``&&`` (or ``||``) from those of its sides."""
+    decisive, neutral = (FALSE, TRUE) if conjunction else (TRUE, FALSE)
+    sides = list(parts)
+    found: set[int] = set()
+    if any(decisive in side for side in sides):
+        found.add(decisive)
+    if all(neutral in side for side in sides):
+        found.add(neutral)
+    if any(ERROR in side for side in sides) and all(neutral in side or ERROR in side for side in sides):
+        found.add(ERROR)
+    return frozenset(found)
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+
+
+def _finish(state: ExecutionState) -> None:
+    """The final state, the pipeline's outputs, the last event."""
+    status = outcome(state)
+    reason = state.halted if status != "completed" else None
+    if status == "failed" and reason is None:
+        reason = "error"
+    for name, template in state.plan.outputs.items():
+        try:
+            state.outputs[name] = render(template, StateNames(state)) if isinstance(template, Template) else template
+        except ExpressionError as error:
+            if status != "completed" or _left_out(state, error):
+                continue
+            status, reason = "failed", "outputs"
+            state.error = locate(state, ("outputs", name), error.problem)
+    if state.error is None and status == "failed":
+        state.error = next((run.error for run in state.order if run.state == "failed" and not run.ignored), None)
+    state.ended, state.reason = status, reason
+    payload: dict[str, Any] = {"outputs": dict(state.outputs)} | ({"reason": reason} if reason else {})
+    state.store("pipeline", status, payload)
+    state.pipeline_events.add(status)
+    for timer in list(state.timers):
+        state.drop_timer(timer)
+    state.decide(FinishExecution(status, reason, dict(state.outputs)))
+
+
+def _left_out(state: ExecutionState, error: ExpressionError) -> bool:
+    """An output that cannot be had because its producer was skipped without being blocked."""
+    producer = error.absent.producer if isinstance(error, AbsentError) else None
+    run = state.nodes.get(producer) if producer else None
+    return run is not None and run.state == "skipped" and run.reason != "blocked"

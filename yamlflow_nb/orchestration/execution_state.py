@@ -1,0 +1,320 @@
+"""One execution as it stands: nodes, facts, truth, history. Advanced by ``decide`` alone; it never reads a clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
+from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
+from yamlflow_nb.orchestration.event_manager import EventLog
+from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
+from yamlflow_nb.orchestration.truth import Truth
+from yamlflow_nb.orchestration.variable_pool import Variables
+
+_row = tuple.__new__
+"""Makes a ``StoredEvent`` from a tuple: the hot path of every commit."""
+
+
+class ItemRun:
+    """One item of a ``forEach``, or one iteration of a ``repeat``: its attempts and its result."""
+
+    __slots__ = (
+        "attempt",
+        "attempt_started",
+        "early",
+        "error",
+        "error_type",
+        "failed_outputs",
+        "fields",
+        "inputs",
+        "number",
+        "outputs",
+        "reason",
+        "series_started",
+        "started_at",
+        "state",
+    )
+
+    def __init__(self) -> None:
+        self.state = "pending"
+        self.reason: str | None = None
+        self.number = 0
+        self.attempt: AttemptKey | None = None
+        self.started_at: float | None = None
+        self.early: dict[str, Any] | None = None
+        self.series_started = 0.0
+        self.attempt_started = 0.0
+        self.outputs: Mapping[str, Any] = {}
+        self.failed_outputs: Mapping[str, Any] = {}
+        self.error: Diagnostic | None = None
+        self.error_type = ""
+        self.inputs: Mapping[str, Any] | None = None
+        self.fields: Mapping[str, Any] | None = None
+
+
+class Fan:
+    """The items of a ``forEach`` node."""
+
+    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped")
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+        self.runs = [ItemRun() for _ in items]
+        self.next = 0
+        self.ready: deque[int] = deque()
+        self.active = 0
+        self.completed = 0
+        self.failed = 0
+        self.concluded = False
+        self.stopped = False
+
+
+class NodeRun(ItemRun):
+    """One node in one execution (the seed's NodeExecution): state, attempts, outputs, error."""
+
+    __slots__ = (
+        "ending",
+        "escalated",
+        "event_payloads",
+        "extra",
+        "fan",
+        "finished_at",
+        "ignored",
+        "index",
+        "iteration",
+        "iterations_done",
+        "opened",
+        "planned",
+        "why",
+    )
+
+    def __init__(self, planned: PlannedNode) -> None:
+        super().__init__()
+        self.planned = planned
+        self.index = planned.index
+        self.finished_at: float | None = None
+        self.ending: tuple[str, ...] = ()
+        self.extra: list[str] = []
+        self.event_payloads: dict[str, Mapping[str, Any]] | None = None
+        self.fan: Fan | None = None
+        self.iteration = 0
+        self.iterations_done = 0
+        self.ignored = False
+        self.opened = False
+        self.escalated = False
+        self.why: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.planned.id
+
+    @property
+    def attempts(self) -> int:
+        """Attempts of the node (of its last iteration); a ``forEach`` container that ran counts one."""
+        if self.fan is not None:
+            return 0 if self.started_at is None else 1
+        return self.number
+
+    def has(self, event: str) -> bool:
+        """Whether one of its events is stored in this round."""
+        return event in self.ending or event in self.extra
+
+
+class ExecutionState:
+    """Everything that is known of one execution.
+
+    ``status`` is one of ``running waiting paused completed failed cancelled``; ``reason`` says why it ended as it did.
+    ``nodes`` maps ids to ``NodeRun``; ``log`` is the history; ``variables`` the pool's values of this execution.
+    """
+
+    def __init__(
+        self, plan: ExecutionPlan, execution_id: str, log: EventLog | None = None, variables: Variables | None = None
+    ) -> None:
+        self.plan = plan
+        self.execution_id = execution_id
+        self.log = log if log is not None else EventLog(execution_id)
+        self.variables = variables if variables is not None else Variables()
+        self.order = [NodeRun(planned) for planned in plan.nodes]
+        self.nodes: dict[str, NodeRun] = {run.planned.id: run for run in self.order}
+        self.truth = Truth(plan.network, self._evaluate_gate)
+        self.turn = Turn()
+        self.now = 0.0
+        self.round = 1
+        self.begun = False
+        self.paused = False
+        self.finishing = False
+        self.halted: str | None = None
+        self.cancelled = False
+        self.closed = False
+        self.ended: str | None = None
+        self.reason: str | None = None
+        self.error: Diagnostic | None = None
+        self.outcome: str | None = None
+        self.outputs: dict[str, Any] = {}
+        self.ready: list[tuple[int, int | None]] = []
+        self.active = 0
+        self.open = 0
+        self.pipeline_events: set[str] = set()
+        self.custom: dict[str, Mapping[str, Any]] = {}
+        self.timers: dict[str, tuple[str, int, int | None]] = {}
+        self.system: dict[str, Any] = {}
+        self.scripted: frozenset[str] = frozenset()
+        self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
+
+    def _evaluate_gate(self, gate: int) -> int:
+        assert self.evaluate_gate is not None
+        return self.evaluate_gate(self, gate)
+
+    @property
+    def status(self) -> str:
+        if self.ended is not None:
+            return self.ended
+        if self.paused:
+            return "paused"
+        return "waiting" if self.begun and self.active == self.open else "running"
+
+    # --- recording -------------------------------------------------------------------------------------------------
+
+    def store(self, source: str, event: str, payload: Mapping[str, Any]) -> None:
+        """Append one event to the history and to this turn."""
+        rows = self.log.rows
+        row = _row(StoredEvent, (len(rows) + 1, self.now, f"{source}.{event}", source, payload, self.round))
+        rows.append(row)
+        self.turn.events.append(row)
+
+    def decide(self, decision: Decision) -> None:
+        self.turn.decisions.append(decision)
+
+    def settle(self, source: str, event: str, verdict: int) -> None:
+        """A fact is known: wake what depends on it."""
+        atoms = self.plan.network.atoms_of.get(source)
+        if atoms is None:
+            return
+        atom = atoms.get(event)
+        if atom is not None and self.truth.of_atom[atom] == UNKNOWN:
+            self.truth.settle(atom, verdict)
+        if verdict == TRUE:
+            atom = atoms.get(f"now:{event}")
+            if atom is not None:
+                self.truth.settle(atom, TRUE)
+
+    def store_node_event(self, run: NodeRun, event: str, payload: Mapping[str, Any]) -> None:
+        """An event of a node that goes on."""
+        self.store(run.planned.id, event, payload)
+        if event not in run.extra:
+            run.extra.append(event)
+            self.settle(run.planned.id, event, TRUE)
+
+    def names_changed(self, name: str) -> None:
+        """Values under a name (a node's id, ``custom.<name>``) changed: look again at those who read the latest."""
+        for gate in self.plan.network.watchers.get(name, ()):
+            self.truth.reconsider(gate)
+
+    # --- a node's life -----------------------------------------------------------------------------------------------
+
+    def move(self, run: NodeRun, state: str) -> None:
+        """A node's next state, by the table."""
+        old = run.state
+        if state not in TRANSITIONS[old]:
+            raise IllegalTransition(run.planned.id, old, state)
+        run.state = state
+        was, now = old in ACTIVE, state in ACTIVE
+        if was is not now:
+            self.active += 1 if now else -1
+        if run.opened and state != "waiting":
+            run.opened = False
+            self.open -= 1
+        self.turn.changed[run.planned.id] = None
+
+    def open_to_people(self, run: NodeRun) -> None:
+        """The node is active, but only people or events can move it."""
+        if not run.opened:
+            run.opened = True
+            self.open += 1
+
+    def end_node(
+        self,
+        run: NodeRun,
+        state: str,
+        reason: str | None,
+        payload: Mapping[str, Any],
+        events: tuple[str, ...] | None = None,
+    ) -> None:
+        """A node's terminal state, with its events, in one commit; its names are settled from here on."""
+        self.move(run, state)
+        planned = run.planned
+        run.reason = reason
+        run.finished_at = self.now
+        node_id = planned.id
+        run.ending = ending = ending_events(state, reason) if events is None else events
+        now, number, turn_events, rows = self.now, self.round, self.turn.events, self.log.rows
+        for event in ending:
+            row = _row(StoredEvent, (len(rows) + 1, now, f"{node_id}.{event}", node_id, payload, number))
+            rows.append(row)
+            turn_events.append(row)
+        if run.outputs:
+            self.variables.set_scope(node_id, run.outputs, now)
+            self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+        network = self.plan.network
+        atoms = network.atoms_of.get(node_id)
+        if atoms is not None:
+            of_atom, settle = self.truth.of_atom, self.truth.settle
+            for event, atom in atoms.items():
+                if of_atom[atom] == UNKNOWN:
+                    settle(atom, TRUE if event in ending else FALSE)
+        if node_id in network.watchers:
+            self.names_changed(node_id)
+
+    def stop_work(self, run: NodeRun, reason: str) -> None:
+        """Interrupt every attempt of a node and forget its timers."""
+        if run.attempt is not None:
+            self.decide(StopTask(run.attempt, reason))
+            run.attempt = None
+        if run.fan is not None:
+            for item in run.fan.runs:
+                if item.attempt is not None:
+                    self.decide(StopTask(item.attempt, reason))
+                    item.attempt = None
+                if item.state not in ("completed", "failed"):
+                    item.state = "cancelled"
+        if self.timers:
+            for timer in [name for name, (_, index, _) in self.timers.items() if index == run.index]:
+                self.drop_timer(timer)
+
+    # --- timers ------------------------------------------------------------------------------------------------------
+
+    def set_timer(self, kind: str, run: NodeRun | None, item: int | None, at: float) -> None:
+        """Ask for a wake-up; a timer of the same kind and owner is replaced."""
+        name = timer_name(kind, run, item)
+        self.timers[name] = (kind, -1 if run is None else run.index, item)
+        self.decide(SetTimer(name, at))
+
+    def drop_timer(self, name: str) -> None:
+        if self.timers.pop(name, None) is not None:
+            self.decide(CancelTimer(name))
+
+
+def timer_name(kind: str, run: NodeRun | None, item: int | None) -> str:
+    """``timeout:train:3``: a timer's name in the store."""
+    owner = "pipeline" if run is None else run.planned.id
+    return f"{kind}:{owner}" if item is None else f"{kind}:{owner}:{item}"
+
+
+def event_verdict(state: ExecutionState, source: str, event: str) -> int:
+    """The verdict of an event atom as it stands now."""
+    if source == "custom":
+        return TRUE if event in state.custom else FALSE if state.closed else UNKNOWN
+    if source == "pipeline":
+        if event in state.pipeline_events:
+            return TRUE
+        return FALSE if event in ("paused", "resumed") and state.finishing else UNKNOWN
+    run = state.nodes.get(source)
+    if run is None:
+        return FALSE
+    if run.has(event):
+        return TRUE
+    return FALSE if run.state in TERMINAL else UNKNOWN
