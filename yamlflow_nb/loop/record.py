@@ -1,0 +1,71 @@
+"""What a turn stores: the one place from which execution state is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
+from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.repository import Commit, NodeRecord
+from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
+
+
+class Draft:
+    """The facts that one execution took in during a turn of the loop, and what ``decide`` made of them."""
+
+    def __init__(self, state: ExecutionState) -> None:
+        self.state = state
+        self.facts: list[Fact] = []
+        self.turns: list[Turn] = []
+
+    def add(self, fact: Fact, turn: Turn, counted: bool) -> None:
+        """A fact that came after the end and changed nothing leaves no trace."""
+        if counted or turn.events or turn.decisions or turn.changed:
+            self.facts.append(fact)
+            self.turns.append(turn)
+
+    def commit(self, at: float) -> Commit | None:
+        """The whole as one commit; None where there is nothing to write."""
+        if not self.facts:
+            return None
+        state = self.state
+        events: list[StoredEvent] = []
+        changed: dict[str, None] = {}
+        variables: dict[tuple[str, str], tuple[str, str, object]] = {}
+        outputs = None
+        for turn in self.turns:
+            events += turn.events
+            changed |= turn.changed
+            variables |= {(scope, name): (scope, name, value) for scope, name, value in turn.variables}
+            for decision in turn.decisions:
+                if isinstance(decision, FinishExecution):
+                    outputs = decision.outputs
+        return Commit(
+            execution_id=state.execution_id,
+            facts=self.facts,
+            events=events,
+            nodes=node_records([state.nodes[name] for name in changed], state.round),
+            variables=list(variables.values()),
+            status=state.status,
+            reason=state.reason,
+            round=state.round,
+            at=at,
+            outputs=outputs,
+        )
+
+
+def node_records(runs: Sequence[NodeRun], number: int) -> list[NodeRecord]:
+    """Nodes as the store keeps them."""
+    return [
+        NodeRecord(
+            node=run.planned.id,
+            state=run.state,
+            reason=run.reason,
+            attempts=run.attempts,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            error=None if run.error is None else run.error.message,
+            round=number,
+        )
+        for run in runs
+    ]
