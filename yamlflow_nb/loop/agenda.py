@@ -58,8 +58,11 @@ class Agenda:
 
     def is_meant(self, entry: Entry) -> bool:
         """Whether an entry still counts: a timer that was neither cancelled nor set anew."""
-        fact = entry.fact
-        return not isinstance(fact, TimerFired) or self._meant.get((entry.execution_id, fact.timer)) == fact.at
+        return not isinstance(entry.fact, TimerFired) or self.rings(entry.execution_id, entry.fact)
+
+    def rings(self, execution_id: str, fact: TimerFired) -> bool:
+        """Whether a timer is still set to the time at which it comes."""
+        return self._meant.get((execution_id, fact.timer)) == fact.at
 
     def forget(self, execution_id: str) -> None:
         """Drop everything of one execution."""

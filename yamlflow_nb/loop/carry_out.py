@@ -1,0 +1,103 @@
+"""Decisions → the world: tasks to executors, timers to the agenda, the end to whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from yamlflow_nb.domain.decision import CancelTimer, Decision, FinishExecution, SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError, TaskFinished, TimerFired
+from yamlflow_nb.domain.execution_plan import PlannedNode
+from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.clock import Clock
+from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.loop.agenda import Agenda
+from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.workers import Workers
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """An executor that does nothing but knows what will come: a script instead of work."""
+
+    scripted: frozenset[str]
+
+    def foretell(self, start: StartTask, planned: PlannedNode, item: Any, at: float) -> Sequence[Fact]:
+        """The facts that this attempt brings, at their times."""
+
+
+class CarryOut:
+    """Carries out what was decided, in order, after it was committed."""
+
+    def __init__(
+        self,
+        executors: Mapping[str, TaskExecutor],
+        artifacts: ArtifactStore,
+        clock: Clock,
+        agenda: Agenda,
+        workers: Workers,
+        runs_folder: Path,
+        tell: Callable[[str, Fact], None],
+        chance: Callable[[], float],
+    ) -> None:
+        self._executors = executors
+        self._artifacts = artifacts
+        self._clock = clock
+        self._agenda = agenda
+        self._workers = workers
+        self._runs_folder = runs_folder
+        self._tell = tell
+        self._chance = chance
+        self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
+
+    def carry_out(self, run: Run, decision: Decision) -> None:
+        """Do one thing that was decided. Raises what a script of outcomes that is not of its form raises."""
+        if isinstance(decision, StartTask):
+            self._start(run, decision)
+        elif isinstance(decision, SetTimer):
+            later = decision.spread * self._chance() if decision.spread else 0.0
+            self._agenda.put(run.id, TimerFired(decision.at, decision.timer), decision.at + later)
+        elif isinstance(decision, StopTask):
+            job = self._jobs.pop((run.id, decision.attempt), None)
+            if job is not None:
+                job.stopped = True
+        elif isinstance(decision, FinishExecution):
+            self.forget(run)
+            run.end()
+
+    def promise(self, run: Run, decision: Decision) -> None:
+        """Take note of timers as soon as they are decided, so that one that was called off does not ring in the same turn."""
+        if isinstance(decision, SetTimer):
+            self._agenda.promise(run.id, decision.timer, decision.at)
+        elif isinstance(decision, CancelTimer):
+            self._agenda.promise(run.id, decision.timer, None)
+
+    def finished(self, execution_id: str, key: AttemptKey) -> None:
+        """An attempt's result has arrived."""
+        self._jobs.pop((execution_id, key), None)
+
+    def forget(self, run: Run) -> None:
+        """Nothing of an execution counts any more."""
+        self._agenda.forget(run.id)
+        for key in [key for key in self._jobs if key[0] == run.id]:
+            self._jobs.pop(key).stopped = True
+
+    def _start(self, run: Run, start: StartTask) -> None:
+        key = start.attempt
+        node = run.state.nodes[key.node]
+        executor = self._executors.get(start.type)
+        if isinstance(executor, Foretelling):
+            item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
+            for fact in executor.foretell(start, node.planned, item, run.state.now):
+                self._agenda.put(run.id, fact)
+        elif node.planned.waits == "person":
+            return
+        elif executor is None:
+            error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
+            self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
+        else:
+            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell)
+            self._jobs[run.id, key] = job
+            self._workers.submit(job)
