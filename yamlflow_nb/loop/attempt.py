@@ -74,7 +74,9 @@ class AttemptJob:
         finally:
             current_work.reset(token)
         if outputs is not None and not isinstance(outputs, Mapping):
-            raise TaskFailed("OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping")
+            raise TaskFailed(
+                "OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping"
+            )
         return outputs or {}
 
     def _missing(self, outputs: Mapping[str, Any]) -> str | None:
