@@ -1,0 +1,77 @@
+"""Puts the parts together: the only file that knows both a port and what stands behind it."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from yamlflow_nb.services.execution_service import ExecutionService
+from yamlflow_nb.services.pipeline_service import PipelineService
+from yamlflow_nb.services.task_service import TaskService
+
+
+@dataclass(frozen=True)
+class Services:
+    """What every face speaks to."""
+
+    pipelines: PipelineService
+    executions: ExecutionService
+    tasks: TaskService
+    store: Path
+
+
+_made: dict[Path, Services] = {}
+_making = threading.Lock()
+
+
+def pipelines() -> PipelineService:
+    """Definitions alone: needs no store, and loads nothing that runs."""
+    from yamlflow_nb.executors.registry import task_types
+
+    return PipelineService(task_types())
+
+
+def services(store: str | Path | None = None) -> Services:
+    """The services on a store: ``store``, else ``YAMLFLOW_STORE``, else the user's own. Made once per process and store.
+
+    Raises what the store raises when it cannot be opened.
+    """
+    from yamlflow_nb.infrastructure.store.locate_store import locate_store
+
+    path = locate_store(str(store) if store is not None else None)
+    with _making:
+        found = _made.get(path)
+        if found is None:
+            if not _made:
+                atexit.register(_close_all)
+            found = _made[path] = _make(path)
+        return found
+
+
+def _make(path: Path) -> Services:
+    from yamlflow_nb.executors.registry import executors, task_types
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
+    from yamlflow_nb.infrastructure.system_clock import SystemClock
+    from yamlflow_nb.loop.kernel_loop import KernelLoop
+
+    artifacts = LocalArtifacts(path.parent / "artifacts")
+    repository = SQLiteRepository(path)
+    able = executors(artifacts)
+    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=path.parent / "runs")
+    definitions = PipelineService(task_types())
+    return Services(
+        definitions,
+        ExecutionService(loop, repository, artifacts, definitions),
+        TaskService(task_types(), frozenset(able)),
+        path,
+    )
+
+
+def _close_all() -> None:
+    with _making:
+        for made in _made.values():
+            made.executions.close()
+        _made.clear()

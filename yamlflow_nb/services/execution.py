@@ -1,0 +1,284 @@
+"""``Execution``: the handle that a person holds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.diagnostic import Diagnostic, ExecutionFailed
+from yamlflow_nb.domain.event import CancelRequested, CustomEventSent, Fact, PauseRequested, ResumeRequested
+from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.execution_state import NodeRun
+from yamlflow_nb.orchestration.simulation import outstanding
+from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
+
+_EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_LOOK_AGAIN = 0.25
+"""Seconds between two looks at an execution that another process runs."""
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node as it stood when it was asked for. Times are seconds since the epoch."""
+
+    id: str
+    state: str
+    reason: str | None
+    attempts: int
+    started_at: float | None
+    finished_at: float | None
+    error: Diagnostic | None
+    outputs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: NodeRun) -> NodeView:
+        return cls(
+            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs)
+        )
+
+
+class Nodes(Mapping[str, NodeView]):
+    """The nodes of an execution by id, in the document's order."""
+
+    def __init__(self, views: dict[str, NodeView]) -> None:
+        self._views = views
+
+    def __getitem__(self, node: str) -> NodeView:
+        try:
+            return self._views[node]
+        except KeyError:
+            raise KeyError(f"no node {node!r}; nodes: {', '.join(self._views)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        return f"Nodes({', '.join(f'{name}: {view.state}' for name, view in self._views.items())})"
+
+
+class Execution:
+    """One execution, live: what it says is what the store holds now.
+
+    ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process runs is read from the
+    store each time it is asked; commands to it are refused.
+    """
+
+    def __init__(self, run: Run, loop: KernelLoop, reload: Callable[[], Run] | None = None) -> None:
+        self._run = run
+        self._loop = loop
+        self._reload = reload
+
+    def _current(self) -> Run:
+        if self._reload is not None and not self._run.is_over:
+            self._run = self._reload()
+        return self._run
+
+    # --- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._run.id
+
+    @property
+    def pipeline(self) -> str:
+        return self._run.record.pipeline
+
+    @property
+    def status(self) -> str:
+        """``running waiting paused completed failed cancelled``, or ``interrupted`` when this process had to give it up."""
+        run = self._current()
+        with run.lock:
+            return "interrupted" if run.lost is not None and run.state.ended is None else run.state.status
+
+    @property
+    def reason(self) -> str | None:
+        run = self._current()
+        with run.lock:
+            return run.state.reason
+
+    @property
+    def started_at(self) -> float | None:
+        return started_at(self._current().state)
+
+    @property
+    def finished_at(self) -> float | None:
+        return finished_at(self._current().state)
+
+    @property
+    def nodes(self) -> Nodes:
+        run = self._current()
+        with run.lock:
+            return Nodes({node.planned.id: NodeView.of(node) for node in run.state.order})
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The pipeline's outputs; empty until it has ended."""
+        run = self._current()
+        with run.lock:
+            return dict(run.state.outputs)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Every value under its full name: ``extract.row_count``, ``pipeline.input.month``."""
+        run = self._current()
+        with run.lock:
+            return {
+                f"{scope}.{name}": value for scope, values in run.state.variables.scopes.items() for name, value in values.items()
+            }
+
+    @property
+    def events(self) -> list[StoredEvent]:
+        """The history, in commit order."""
+        run = self._current()
+        with run.lock:
+            return list(run.state.log.rows)
+
+    @property
+    def error(self) -> Diagnostic | None:
+        """Why it failed: the first failed node's error, or the pipeline's own."""
+        run = self._current()
+        with run.lock:
+            return run.state.error
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """The approvals (by node) and events (``custom.go``) that are outstanding."""
+        run = self._current()
+        with run.lock:
+            return outstanding(run.state)
+
+    def why(self, node: str) -> str:
+        """Why a node started, did not start or still waits. Raises ``CommandError`` (YF704) for an unknown one."""
+        run = self._current()
+        with run.lock:
+            if node not in run.state.nodes:
+                raise CommandError("YF704", f"`{run.id}` has no node `{node}`", f"nodes: {', '.join(run.state.nodes)}")
+            return why(run.state, node)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole as plain data, for views."""
+        run = self._current()
+        with run.lock:
+            return snapshot(run) | ({"status": "interrupted"} if run.lost is not None and run.state.ended is None else {})
+
+    # --- waiting ---------------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        """Counts the changes; for ``wait_for_change``."""
+        return self._run.version
+
+    def wait_for_change(self, seen: int, timeout: float | None = None) -> int:
+        """Until something has changed since ``version`` was ``seen``, or the time is over."""
+        if self._reload is None or self._run.is_over:
+            return self._run.wait_for_change(seen, timeout)
+        time.sleep(min(_LOOK_AGAIN, timeout if timeout is not None else _LOOK_AGAIN))
+        self._current()
+        return seen + 1
+
+    def wait(self, timeout: float | None = None, *, or_waiting: bool = False) -> Execution:
+        """Until it has ended, or the time is over; returns itself. ``or_waiting``: also when only people or events can
+        move it. Raises ``CommandError`` (YF706) when this process had to give it up."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            seen = self.version
+            if self._current().is_over or (or_waiting and self.status in ("waiting", "paused")):
+                break
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return self
+            if self._reload is None and not or_waiting:
+                self._run.wait(left)
+            else:
+                self.wait_for_change(seen, left)
+        lost = self._run.lost
+        if lost is not None:
+            raise CommandError("YF706", f"`{self.id}` was given up: {lost}") from lost
+        return self
+
+    def __await__(self) -> Generator[Any, None, Execution]:
+        return self._over().__await__()
+
+    async def _over(self) -> Execution:
+        if self._reload is not None:
+            while not self._current().is_over:
+                await asyncio.sleep(_LOOK_AGAIN)
+            return self
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+
+        def tell() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(over.set)
+
+        self._run.when_over(tell)
+        await over.wait()
+        return self.wait(0)
+
+    def raise_if_failed(self) -> Execution:
+        """Itself when it completed; raises ``ExecutionFailed`` with the failing nodes' errors when it did not."""
+        if self.status not in ("failed", "cancelled", "interrupted"):
+            return self
+        nodes = self.nodes.values()
+        found = [_named(node.id, node.error) for node in nodes if node.state == "failed" and node.error is not None]
+        if not found and self.error is not None:
+            found = [self.error]
+        if not found:
+            reason = f" ({self.reason})" if self.reason else ""
+            found = [
+                Diagnostic("YF706" if self.status == "interrupted" else "YF410", "error", f"`{self.id}` {self.status}{reason}")
+            ]
+        raise ExecutionFailed(found)
+
+    # --- commands --------------------------------------------------------------------------------------------------
+
+    def cancel(self, now: bool = False, by: str | None = None) -> Execution:
+        """Stop it: running work is stopped, finally and ``always`` nodes still run, unless ``now``."""
+        return self._tell(CancelRequested(self._loop.now(), by, now))
+
+    def pause(self, by: str | None = None) -> Execution:
+        """Nothing new starts until ``resume``."""
+        return self._tell(PauseRequested(self._loop.now(), by))
+
+    def resume(self, by: str | None = None) -> Execution:
+        """Go on after ``pause``."""
+        return self._tell(ResumeRequested(self._loop.now(), by))
+
+    def send_event(self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None) -> Execution:
+        """``custom.<name>`` happened; ``custom.`` may be left out."""
+        bare = name.removeprefix("custom.")
+        if not _EVENT_NAME.fullmatch(bare):
+            raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
+        return self._tell(CustomEventSent(self._loop.now(), bare, dict(payload or {}), by))
+
+    def _tell(self, fact: Fact) -> Execution:
+        run = self._run
+        if run.is_over or self.status in ("completed", "failed", "cancelled"):
+            raise CommandError("YF702", f"`{run.id}` has ended: {self.status}")
+        if self._reload is not None:
+            raise CommandError("YF703", f"`{run.id}` is not run by this process", "say it where it runs")
+        self._loop.send(run.id, fact)
+        return self
+
+    # --- how it looks ----------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{name}: {view.state}" for name, view in self.nodes.items())
+        outputs = ", ".join(f"{name}={short(value)}" for name, value in self.outputs.items())
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"Execution({self.id}, {self.status}{reason}; {states}{'; ' + outputs if outputs else ''})"
+
+
+def _named(node: str, error: Diagnostic) -> Diagnostic:
+    return error if f"`{node}`" in error.message else replace(error, message=f"`{node}` failed: {error.message}")

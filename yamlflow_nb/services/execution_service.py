@@ -1,0 +1,211 @@
+"""Executions: started, looked at, told things."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+import secrets
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.event import Started
+from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
+from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
+from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.orchestration.inputs import accepted_inputs
+from yamlflow_nb.orchestration.simulation import Script, Simulation
+from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.execution import Execution
+from yamlflow_nb.services.pipeline_service import PipelineService
+from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source
+
+_NEWEST = 1000
+
+
+class ExecutionService:
+    """The executions of one store. Those that it starts are driven by its loop; others are read from the store."""
+
+    def __init__(self, loop: KernelLoop, repository: Repository, artifacts: ArtifactStore, pipelines: PipelineService) -> None:
+        self._loop = loop
+        self._repository = repository
+        self._artifacts = artifacts
+        self._pipelines = pipelines
+        self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
+
+    # --- start -----------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        source: Source,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        wait: bool = False,
+        name: str | None = None,
+        folder: str | Path | None = None,
+        namespace: Mapping[str, Any] | None = None,
+        initiator: str | None = None,
+    ) -> Execution:
+        """A new execution; it is in the store when this returns.
+
+        ``name`` is what messages call the text (``<cell>``), ``folder`` what its paths count from, ``namespace`` where
+        ``function: name`` of python tasks looks (a kernel's variables). Raises ``DefinitionError``, ``InputError``.
+        """
+        text = read_source(source, name, folder)
+        definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
+        values = accepted_inputs(definition, inputs or {})
+        now = self._loop.now()
+        record = self._record(definition, text, values, now, initiator or _user())
+        started = Started(now, values, _system(record, definition, now))
+        run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
+        execution = Execution(run, self._loop)
+        self._handles[record.id] = execution
+        return execution.wait() if wait else execution
+
+    @staticmethod
+    def _record(
+        definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
+    ) -> ExecutionRecord:
+        return ExecutionRecord(
+            id=_new_id(now),
+            pipeline=definition.name,
+            version=definition.version,
+            definition_hash=definition.content_hash,
+            definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
+            source_name=text.name,
+            folder=str(text.folder),
+            project=str(project_of(text.folder)),
+            inputs=values,
+            status="running",
+            reason=None,
+            initiator=initiator,
+            created_at=now,
+        )
+
+    # --- look ------------------------------------------------------------------------------------------------------
+
+    def get(self, execution_id: str | None = None) -> Execution:
+        """An execution by its id, or by a beginning of it that only one has; without an id the newest of this project.
+        Raises ``CommandError`` (YF701)."""
+        record = self._find(execution_id)
+        execution = self._handles.get(record.id)
+        if execution is None:
+            run = self._loop.run(record.id)
+            if run is not None:
+                execution = Execution(run, self._loop)
+            else:
+                execution = self._read_back(record)
+            self._handles[record.id] = execution
+        return execution
+
+    def _read_back(self, record: ExecutionRecord) -> Execution:
+        """One that this process does not drive: its facts through ``decide`` give it back."""
+        source = PipelineSource(record.definition, record.source_name, Path(record.folder))
+        plan = self._pipelines.plan(self._pipelines.load_source(source, with_files=False))
+        return Execution(self._loop.load(record, plan), self._loop, lambda: self._loop.load(record, plan))
+
+    def list(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+        """The newest executions, newest first; of one project, or of all."""
+        return self._repository.executions(project, limit)
+
+    def why(self, execution_id: str | None, node: str) -> str:
+        """Why a node started, did not start or still waits."""
+        return self.get(execution_id).why(node)
+
+    def events(self, execution_id: str | None = None, since: int = 0) -> Sequence[StoredEvent]:
+        """The stored history, from the event after number ``since``."""
+        return self._repository.events(self._find(execution_id).id, since)
+
+    def nodes(self, execution_id: str | None = None) -> Sequence[NodeRecord]:
+        """The stored states of nodes, in the order of the document."""
+        return self._repository.nodes(self._find(execution_id).id)
+
+    def variables(self, execution_id: str | None = None) -> dict[str, Any]:
+        """The stored values under their full names."""
+        return self._repository.variables(self._find(execution_id).id)
+
+    def read(self, reference: Any) -> Any:
+        """The object behind a reference, or behind ``artifact:<sha256>`` or a file's path: a data frame, or a path."""
+        if isinstance(reference, Mapping):
+            return self._artifacts.read(dict(reference))
+        path = self._artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
+        if path.suffix == ".parquet":
+            import pandas as pd
+
+            return pd.read_parquet(path)
+        return path
+
+    def _find(self, execution_id: str | None) -> ExecutionRecord:
+        if execution_id is None:
+            newest = self._repository.executions(str(project_of(Path().absolute())), 1) or self._repository.executions(None, 1)
+            if not newest:
+                raise CommandError("YF701", "there are no executions yet", "yamlflow run FILE starts one")
+            return newest[0]
+        record = self._repository.execution(execution_id)
+        if record is not None:
+            return record
+        near = [found for found in self._repository.executions(None, _NEWEST) if execution_id and found.id.startswith(execution_id)]
+        if len(near) == 1:
+            return near[0]
+        if near:
+            shown = ", ".join(found.id for found in near[:5])
+            raise CommandError("YF701", f"several executions begin with `{execution_id}`: {shown}", "give more of the id")
+        raise CommandError("YF701", f"there is no execution `{execution_id}`", "yamlflow list shows them")
+
+    # --- tell ------------------------------------------------------------------------------------------------------
+
+    def cancel(self, execution_id: str | None = None, now: bool = False) -> Execution:
+        """Stop an execution."""
+        return self.get(execution_id).cancel(now, _user())
+
+    def pause(self, execution_id: str | None = None) -> Execution:
+        """Let nothing new start."""
+        return self.get(execution_id).pause(_user())
+
+    def resume(self, execution_id: str | None = None) -> Execution:
+        """Go on after a pause."""
+        return self.get(execution_id).resume(_user())
+
+    def send_event(self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None) -> Execution:
+        """``custom.<name>`` happened."""
+        return self.get(execution_id).send_event(name, payload, _user())
+
+    def simulate(
+        self,
+        source: Source,
+        inputs: Mapping[str, Any] | None = None,
+        outcomes: Mapping[str, Script] | None = None,
+        events: Sequence[tuple[float, str, Mapping[str, Any]]] = (),
+        max_time: float | None = None,
+    ) -> Simulation:
+        """What a pipeline would do, in virtual time; nothing is executed and nothing stored."""
+        return self._pipelines.simulate(source, inputs, outcomes, events, max_time)
+
+    def close(self) -> None:
+        """Stop the loop and close the store."""
+        self._loop.close()
+        self._repository.close()
+
+
+def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
+    """The ``system.*`` names of an execution."""
+    moment = dt.datetime.fromtimestamp(now, dt.timezone.utc)
+    return {
+        "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
+        "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
+    }  # fmt: skip
+
+
+def _new_id(now: float) -> str:
+    """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
+    return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return "unknown"
