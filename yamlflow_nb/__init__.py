@@ -26,7 +26,7 @@ __all__ = [
     "progress", "read", "run", "secret", "start", "validate",
 ]  # fmt: skip
 
-_LAZY = {name: "yamlflow_nb.domain.diagnostic" for name in ("DefinitionError", "InputError", "ExecutionFailed")}
+_LAZY = dict.fromkeys(("DefinitionError", "InputError", "ExecutionFailed"), "yamlflow_nb.domain.diagnostic")
 
 
 def __getattr__(name: str) -> Any:

@@ -133,9 +133,8 @@ class Execution:
         """Every value under its full name: ``extract.row_count``, ``pipeline.input.month``."""
         run = self._current()
         with run.lock:
-            return {
-                f"{scope}.{name}": value for scope, values in run.state.variables.scopes.items() for name, value in values.items()
-            }
+            scopes = run.state.variables.scopes
+            return {f"{scope}.{name}": value for scope, values in scopes.items() for name, value in values.items()}
 
     @property
     def events(self) -> list[StoredEvent]:
@@ -236,9 +235,8 @@ class Execution:
             found = [self.error]
         if not found:
             reason = f" ({self.reason})" if self.reason else ""
-            found = [
-                Diagnostic("YF706" if self.status == "interrupted" else "YF410", "error", f"`{self.id}` {self.status}{reason}")
-            ]
+            code = "YF706" if self.status == "interrupted" else "YF410"
+            found = [Diagnostic(code, "error", f"`{self.id}` is {self.status}{reason}")]
         raise ExecutionFailed(found)
 
     # --- commands --------------------------------------------------------------------------------------------------

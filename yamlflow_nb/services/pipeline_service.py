@@ -62,8 +62,10 @@ class PipelineService:
         """What a pipeline would do, in virtual time. Raises ``DefinitionError``, ``InputError``, ``OutcomeError``."""
         from yamlflow_nb.orchestration.simulation import simulate_plan
 
-        is_read = isinstance(source, PipelineDefinition)
-        definition = source if is_read else self.load_source(read_source(source), with_files=False)
+        if isinstance(source, PipelineDefinition):
+            definition = source
+        else:
+            definition = self.load_source(read_source(source), with_files=False)
         return simulate_plan(self.plan(definition), inputs, outcomes, events, max_time)
 
     def schema(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _as_path(source: str | os.PathLike[str]) -> Path | None:
     line = source.strip()
     if not line or "\n" in line or "\r" in line or "\0" in line or len(line) > 4096:
         return None
-    if line.lower().endswith((".yaml", ".yml")) or ": " not in line and not line.endswith(":") and line[0] not in "{[-":
+    if line.lower().endswith((".yaml", ".yml")) or (": " not in line and not line.endswith(":") and line[0] not in "{[-"):
         return Path(line).expanduser()
     return None
 
