@@ -57,8 +57,8 @@ class TaskType:
 
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
     type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
-    ``reads_templates`` names fields whose text may hold ``{{ }}``; None: all of them.
-    ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form).
+    ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
+    ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here.
     """
 
     name: str
@@ -68,6 +68,7 @@ class TaskType:
     waits: str | None = None
     on_interrupt: str = "ask"
     no_templates: Mapping[str, str] = field(default_factory=dict)
+    literal: tuple[str, ...] = ()
     summary: str = ""
 
 

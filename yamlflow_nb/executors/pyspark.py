@@ -32,6 +32,7 @@ TASK_TYPE = TaskType(
     name="pyspark",
     fields=PySparkFields,
     on_interrupt="retry",
+    literal=("code",),
     no_templates={"sql": "values go in as bind parameters: write `:name` and bind it by inputBindings"},
     summary="Runs Python or SQL on Spark; Spark DataFrames become Parquet references.",
 )

@@ -30,5 +30,6 @@ TASK_TYPE = TaskType(
     name="python",
     fields=PythonFields,
     on_interrupt="retry",
+    literal=("code",),
     summary="Calls a function with the bindings as keyword arguments, or runs code with the bindings as names.",
 )

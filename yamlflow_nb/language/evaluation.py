@@ -296,7 +296,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
 
     def _holds(self, node: ast.AST, operator: type, left: Any, right: Any) -> bool:
         kind = type(left)
-        if kind is type(right) and kind in (int, float, str) or (kind in _NUMBERS and type(right) in _NUMBERS):
+        if (kind is type(right) and kind in (int, float, str)) or (kind in _NUMBERS and type(right) in _NUMBERS):
             # The common case: two numbers, or two texts.
             return bool(_COMPARE[operator](left, right)) if operator in _COMPARE else self._within(node, operator, left, right)
         if operator in (ast.In, ast.NotIn):

@@ -32,9 +32,7 @@ def apply_fixes(text: str, diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def _edits(source: SourceText, fix: Fix) -> list[_Edit]:
-    return [
-        (source.offset(edit.line, edit.column), source.offset(edit.end_line, edit.end_column), edit.text) for edit in fix.edits
-    ]
+    return [(source.offset(edit.line, edit.column), source.offset(edit.end_line, edit.end_column), edit.text) for edit in fix.edits]
 
 
 def _clash(left: _Edit, right: _Edit) -> bool:

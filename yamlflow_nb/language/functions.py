@@ -261,7 +261,7 @@ def _duration(x: Any) -> Any:
 _DIRECTIVES = frozenset("YmdHMSjyaAbBpIwuUVGfzZ%")
 
 
-def _format_date(d: dt.date, format: str) -> str:  # noqa: A002 - the parameter's name in the language
+def _format_date(d: dt.date, format: str) -> str:
     position = 0
     while (position := format.find("%", position)) >= 0:
         if format[position + 1 : position + 2] not in _DIRECTIVES:

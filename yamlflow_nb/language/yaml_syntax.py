@@ -189,7 +189,14 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
             edit = (line.start, line.begin, " " * (other_column - 1))
             fix = _if_settled(source, f"indent it by {other_column - 1} spaces", [edit])
     return diagnostic_at(
-        source, "YF117", line.begin, line.end, message, hint="lines of one list or mapping begin in the same column", fix=fix, related=related
+        source,
+        "YF117",
+        line.begin,
+        line.end,
+        message,
+        hint="lines of one list or mapping begin in the same column",
+        fix=fix,
+        related=related,
     )
 
 
@@ -202,4 +209,3 @@ def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:
         hint="write `\\\\` for a backslash, or use single quotes, between which a backslash is a backslash",
         fix=("double the backslash", [(start, start + 1, "\\\\")]),
     )  # fmt: skip
-
