@@ -74,6 +74,11 @@ class CarryOut:
         elif isinstance(decision, CancelTimer):
             self._agenda.promise(run.id, decision.timer, None)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no attempt that still counts is at work, or has a result on its way."""
+        return not self._jobs
+
     def finished(self, execution_id: str, key: AttemptKey) -> None:
         """An attempt's result has arrived."""
         self._jobs.pop((execution_id, key), None)

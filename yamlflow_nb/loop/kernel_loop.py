@@ -76,6 +76,7 @@ class KernelLoop:
         )
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
         self._carry = CarryOut(executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance)
+        self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -123,6 +124,13 @@ class KernelLoop:
             run.end()
         return run
 
+    def settle(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is at work, on its way or due: what has not ended by then waits for people or events.
+        False when the time is over first."""
+        settled = threading.Event()
+        self._put(settled)
+        return settled.wait(timeout)
+
     def close(self) -> None:
         """Stop driving. Executions that have not ended stay in the store as they are; who waits for them is told so."""
         with self._starting:
@@ -155,18 +163,23 @@ class KernelLoop:
             if closing:
                 for run in list(self._runs.values()):
                     self._lose(run, LoopClosed(f"the loop was closed while `{run.id}` was {run.state.status}"))
+                for settled in self._settling:
+                    settled.set()
                 return
 
     def _arrived(self) -> list[Any]:
         """All that has arrived; sleeps until something does, or something is due."""
-        idle = self._workers.idle
         messages = self._drain()
         if messages:
             return messages
         due = self._agenda.next_at()
-        if due is not None and self._virtual is not None and idle:
+        if due is not None and self._virtual is not None and self._carry.idle:
             self._virtual.jump(due)
             return []
+        if due is None and self._carry.idle:
+            for settled in self._settling:
+                settled.set()
+            self._settling.clear()
         timeout: float | None = None
         if due is not None and self._virtual is None:
             timeout = min(due - self._clock.now(), _FOR_EVER)
@@ -186,10 +199,11 @@ class KernelLoop:
                 return messages
 
     def _turn(self, messages: list[Any]) -> None:
+        self._settling += [message for message in messages if isinstance(message, threading.Event)]
         begun = [message for message in messages if isinstance(message, _Begin)]
         entries = self._agenda.due(self._clock.now())
         facts: list[tuple[str, Fact]] = [(begin.run.id, begin.fact) for begin in begun]
-        rest = [message for message in messages if not isinstance(message, _Begin)]
+        rest = [message for message in messages if isinstance(message, tuple)]
         rest += [(entry.execution_id, entry.fact) for entry in entries]
         facts += sorted(rest, key=lambda pair: pair[1].at)
         with self._lock:

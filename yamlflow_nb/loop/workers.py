@@ -17,11 +17,6 @@ class Workers:
         self._threads = 0
         self._unfinished = 0
 
-    @property
-    def idle(self) -> bool:
-        """Whether every job that was given is done, and has told what it had to tell."""
-        return self._unfinished == 0
-
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job as soon as a thread is free; a job never raises."""
         with self._lock:
