@@ -1,0 +1,82 @@
+"""Large objects in a folder, by content: the same object is one file, whoever keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_SCHEME = "artifact:"
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class LocalArtifacts:
+    """``ArtifactStore`` in a local folder: ``<folder>/<ab>/<sha256>.<ending>``, written whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, value: Any) -> dict[str, Any]:
+        """A reference to a data frame (kept as Parquet), a series or the file at a ``Path``. Raises ``FileNotFoundError`` and
+        ``TypeError`` for what is none of these."""
+        if isinstance(value, Path):
+            if not value.is_file():
+                raise FileNotFoundError(f"there is no file {value}")
+            return self._reference(value, value.suffix.lstrip(".") or "bin")
+        return self._table(value)
+
+    def read(self, reference: dict[str, Any]) -> Any:
+        """A data frame for a table's reference, else the file's path. Raises ``FileNotFoundError``."""
+        path = self.find(f"{_SCHEME}{reference['sha256']}")
+        if "schema" not in reference:
+            return path
+        import pandas as pd
+
+        return pd.read_parquet(path)
+
+    def find(self, name: str) -> Path:
+        """The file behind ``artifact:<sha256>``. Raises ``FileNotFoundError``."""
+        digest = name.removeprefix(_SCHEME)
+        found = list((self.folder / digest[:2]).glob(f"{digest}.*")) if _DIGEST.match(digest) else []
+        if not found:
+            raise FileNotFoundError(f"there is no artifact {name}")
+        return found[0]
+
+    def _table(self, value: Any) -> dict[str, Any]:
+        import pandas as pd
+
+        if isinstance(value, pd.Series):
+            value = value.to_frame(name=value.name if value.name is not None else "value")
+        if hasattr(value, "to_pandas"):
+            value = value.to_pandas()
+        if not isinstance(value, pd.DataFrame):
+            raise TypeError(f"a {type(value).__name__} is neither a data frame nor a file")
+        schema = {str(name): str(kind) for name, kind in value.dtypes.items()}
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
+            written = Path(scratch) / "table.parquet"
+            value.to_parquet(written)
+            return {**self._reference(written, "parquet"), "schema": schema, "rows": len(value)}
+
+    def _reference(self, path: Path, ending: str) -> dict[str, Any]:
+        digest = _sha256(path)
+        kept = self.folder / digest[:2] / f"{digest}.{ending}"
+        if not kept.exists():
+            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, scratch = tempfile.mkstemp(dir=kept.parent)
+            os.close(handle)
+            shutil.copyfile(path, scratch)
+            os.replace(scratch, kept)
+        return {"path": str(kept), "format": ending, "size": kept.stat().st_size, "sha256": digest}
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""Facts → rows of the journal, and back. Each row carries its schema number, so that later readers can lift old ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from yamlflow_nb.domain import event
+from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError
+from yamlflow_nb.infrastructure.store.typed_json import dumps, loads
+
+SCHEMA = 1
+_KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting, event.TimerFired,
+        event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested, event.SkipRequested,
+        event.RetryRequested, event.VariableSet,
+    )
+}  # fmt: skip
+
+
+class UnreadableFact(ValueError):
+    """A row of the journal that this version cannot read."""
+
+
+def encode(fact: Fact) -> tuple[str, str]:
+    """A fact's kind and its line of JSON. Raises ``UnkeepableValue``."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(fact):
+        value = getattr(fact, field.name)
+        values[field.name] = dataclasses.asdict(value) if isinstance(value, TaskError) else value
+    return type(fact).__name__, dumps({"schema": SCHEMA, "fact": values})
+
+
+def decode(kind: str, line: str) -> Fact:
+    """The fact of a row. Raises ``UnreadableFact``."""
+    row = loads(line)
+    if kind not in _KINDS or row.get("schema") != SCHEMA:
+        raise UnreadableFact(f"a fact of kind {kind!r}, schema {row.get('schema')!r}, was written by another version")
+    values = row["fact"]
+    if "attempt" in values:
+        values["attempt"] = AttemptKey(*values["attempt"])
+    if values.get("error") is not None:
+        values["error"] = TaskError(**values["error"])
+    for name in ("nodes", "with_nodes"):
+        if name in values:
+            values[name] = tuple(values[name])
+    fact: Fact = _KINDS[kind](**values)
+    return fact
