@@ -39,7 +39,7 @@ def test_a_result_starts_what_waited_for_it(tmp_path: Path) -> None:
 
 def test_an_execution_is_in_the_store_when_start_returns(tmp_path: Path) -> None:
     held = threading.Event()
-    with World(tmp_path, {"python": Does(a=lambda work: held.wait(10) and {} or {})}) as world:
+    with World(tmp_path, {"python": Does(a=lambda work: {"held": held.wait(10)})}) as world:
         run = world.start(ONE)
         assert world.types() == ["pipeline.started", "a.started"]
         held.set()

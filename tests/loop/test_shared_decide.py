@@ -11,7 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 
-from tests.loop.making import plan_of, record_of
+from tests.loop.making import record_of
 from tests.loop.memory import KeptNowhere
 from tests.orchestration.test_properties import Scenario, scenarios
 from yamlflow_nb.domain.event import CancelRequested, CustomEventSent, Fact, PauseRequested, ResumeRequested, Started
