@@ -74,6 +74,20 @@ def test_what_cannot_be_kept_fails_the_attempt_and_names_the_output(tmp_path: Pa
     assert run.state.nodes["a"].error_type == "OutputError"
 
 
+def test_what_a_task_changes_later_is_not_changed_in_the_pool(tmp_path: Path) -> None:
+    values = [1]
+    _, run = _ran(tmp_path, lambda work: {"n": values})
+    values.append(2)
+    assert run.state.nodes["a"].outputs["n"] == [1]
+
+
+def test_numbers_of_numpy_become_plain(tmp_path: Path) -> None:
+    import numpy as np
+
+    _, run = _ran(tmp_path, lambda work: {"n": np.int64(5)})
+    assert type(run.state.nodes["a"].outputs["n"]) is int
+
+
 def test_a_declared_output_that_is_not_set_fails(tmp_path: Path) -> None:
     text = ONE.replace("{type: any, optional: true}", "integer")
     _, run = _ran(tmp_path, lambda work: {}, text)

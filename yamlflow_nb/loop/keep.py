@@ -41,7 +41,7 @@ def keep_outputs(
 
 
 def _kept(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Path) -> tuple[Any, int]:
-    from yamlflow_nb.infrastructure.store.typed_json import UnkeepableValue, dumps
+    from yamlflow_nb.infrastructure.store.typed_json import UnkeepableValue, dumps, loads
 
     if isinstance(value, Path) or _is_tabular(value):
         return _reference(name, value, artifacts), 0
@@ -56,7 +56,8 @@ def _kept(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > INLINE_BYTES:
         return _large(name, text, declared, artifacts, folder, ".json"), 0
-    return value, size
+    # As it will come back from the store: numpy's numbers plain, and no longer the task's own object to change.
+    return loads(text), size
 
 
 def _large(
