@@ -23,7 +23,7 @@ axes.set_ylabel("mean delay, minutes")
 axes.set_title(f"New York, month {month} of 2013. {story}")
 axes.spines[["top", "right"]].set_visible(False)
 
-target = Path(folder).resolve()
+target = Path(__file__).parent / folder
 target.mkdir(parents=True, exist_ok=True)
 picture = target / f"delays-{month:02d}.png"
 figure.savefig(picture, dpi=130)

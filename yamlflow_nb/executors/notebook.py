@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
+from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
+from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.declared import declared_outputs, is_reference
 
 
 class NotebookFields(TaskFields):
@@ -27,3 +34,66 @@ TASK_TYPE = TaskType(
     on_interrupt="retry",
     summary="Runs a notebook; declared outputs are read from its kernel after the last cell.",
 )
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
+
+
+class NotebookExecutor:
+    """Runs a copy of the notebook in the attempt's folder, in a kernel of its own; the source is never written."""
+
+    api = 1
+    task_type = TASK_TYPE
+
+    def __init__(self, artifacts: ArtifactStore) -> None:
+        self.artifacts = artifacts
+
+    def execute(self, work: Work) -> Mapping[str, Any]:
+        """Run it and give ``notebook`` and the declared outputs. Raises ``TaskFailed``."""
+        source = work.folder / str(work.fields["path"])
+        if not source.is_file():
+            raise TaskFailed("FileNotFoundError", f"there is no notebook {source}")
+        work.run_folder.mkdir(parents=True, exist_ok=True)
+        executed = work.run_folder / source.name
+        names = [name for name in work.declared if name != "notebook"]
+        found = self._run(source, executed, names, work)
+        return {**declared_outputs(found, work), "notebook": executed}
+
+    def _run(self, source: Path, executed: Path, names: list[str], work: Work) -> dict[str, Any]:
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+
+        from yamlflow_nb.executors.notebook_run import run_notebook
+
+        environment = {**os.environ, "YAMLFLOW_ARTIFACTS": str(self.artifacts.folder)}
+        try:
+            return run_notebook(
+                source, executed, _assignments(work.inputs), work.fields.get("parametersCell"), names, work.run_folder,
+                kernel=work.fields.get("kernel"), cwd=work.folder, env=environment,
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            raise TaskFailed(error.ename, _told(error), outputs={"notebook": executed}) from None
+        except DeadKernelError:
+            raise TaskFailed("KernelDied", "the notebook's kernel died (out of memory, or killed)") from None
+
+
+def _assignments(inputs: Mapping[str, Any]) -> str:
+    """The injected cell: values as literals, references as what reads them, so that the executed copy runs by itself."""
+    from papermill.translators import PythonTranslator
+
+    lines = ["# Parameters"]
+    if any(is_reference(value) for value in inputs.values()):
+        lines.append("import yamlflow_nb")
+    for name, value in inputs.items():
+        literal = f'yamlflow_nb.read("artifact:{value["sha256"]}")' if is_reference(value) else PythonTranslator.translate(value)
+        lines.append(f"{name} = {literal}")
+    return "\n".join(lines)
+
+
+def _told(error: Any) -> str:
+    """Cell, line and error in one line; the whole traceback is in the executed notebook."""
+    text = _ANSI.sub("", "\n".join(error.traceback or ()))
+    lines = _LINE.findall(text)
+    where = f"cell {error.cell_index + 1}" + (f", line {lines[0]}" if lines else "")
+    return f"{where}: {error.evalue}"

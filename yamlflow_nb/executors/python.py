@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Literal, cast
 
 from pydantic import model_validator
 
+from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
+from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.declared import declared_outputs, opened
 
 
 class PythonFields(TaskFields):
@@ -33,3 +40,89 @@ TASK_TYPE = TaskType(
     literal=("code",),
     summary="Calls a function with the bindings as keyword arguments, or runs code with the bindings as names.",
 )
+
+
+class PythonExecutor:
+    """Runs in a thread of this process: what the code prints goes to the attempt's log."""
+
+    api = 1
+    task_type = TASK_TYPE
+
+    def __init__(self, artifacts: ArtifactStore) -> None:
+        self.artifacts = artifacts
+
+    def execute(self, work: Work) -> Mapping[str, Any]:
+        """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""
+        inputs = opened(work.inputs, self.artifacts)
+        if work.fields.get("isolation") == "process":
+            raise TaskFailed("NotSupported", "`isolation: process` cannot run yet; leave it out to run in a thread")
+        if work.fields.get("function") is not None:
+            return self._call(str(work.fields["function"]), inputs, work)
+        if work.fields.get("code") is not None:
+            return self._run(str(work.fields["code"]), f"<{work.attempt.node}>", inputs, work)
+        path = work.folder / str(work.fields["file"])
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise TaskFailed("FileNotFoundError", f"the task's file {path} cannot be read: {error.strerror}") from None
+        return self._run(text, str(path), {"__file__": str(path), **inputs}, work)
+
+    def _call(self, name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
+        function = _function(name, work)
+        try:
+            value = function(**inputs)
+        except TaskFailed:
+            raise
+        except Exception as error:
+            raise _told(error, function.__code__.co_filename if hasattr(function, "__code__") else "") from error
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            value = {"result": value}
+        return {**value, **declared_outputs(value, work)}
+
+    def _run(self, code: str, name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
+        def say(*parts: Any, sep: str = " ", end: str = "\n", file: Any = None, flush: bool = False) -> None:
+            work.log(sep.join(map(str, parts)))
+
+        namespace: dict[str, Any] = {"__name__": "__yamlflow__", "print": say, **inputs}
+        try:
+            exec(compile(code, name, "exec"), namespace)  # noqa: S102 - the pipeline's author wrote it
+        except TaskFailed:
+            raise
+        except SyntaxError as error:
+            raise TaskFailed("SyntaxError", f"line {error.lineno}: {error.msg}") from error
+        except Exception as error:
+            raise _told(error, name) from error
+        return declared_outputs(namespace, work)
+
+
+def _function(name: str, work: Work) -> Callable[..., Any]:
+    """``module:name`` of a module beside the pipeline or an installed one, or a name of the kernel's own namespace."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        found = (work.namespace or {}).get(name)
+        if not callable(found):
+            raise TaskFailed("FunctionNotFound", f"there is no function `{name}` in the kernel; a module's is written `module:{name}`")
+        return cast("Callable[..., Any]", found)
+    folder = str(work.folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        found = import_module(module)
+        for step in attribute.split("."):
+            found = getattr(found, step)
+    except ModuleNotFoundError as error:
+        raise TaskFailed("ModuleNotFoundError", f"`{name}`: there is no module `{error.name}`") from None
+    except AttributeError:
+        raise TaskFailed("FunctionNotFound", f"`{name}`: the module `{module}` has no `{attribute}`") from None
+    if not callable(found):
+        raise TaskFailed("FunctionNotFound", f"`{name}` is no function")
+    return cast("Callable[..., Any]", found)
+
+
+def _told(error: Exception, file: str) -> TaskFailed:
+    """An error with the line of the task's own code in which it arose."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f"line {lines[-1]}: " if lines else ""
+    return TaskFailed(type(error).__name__, f"{where}{error}" if str(error) else f"{where}{type(error).__name__}")

@@ -6,6 +6,8 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.task_definition import TaskType
 
 GROUP = "yamlflow_nb.executors"
@@ -23,3 +25,16 @@ def task_types() -> dict[str, TaskType]:
             loaded = entry.load()
             found[entry.name] = getattr(loaded, "task_type", None) or loaded.TASK_TYPE
     return found
+
+
+def executors(artifacts: ArtifactStore) -> dict[str, TaskExecutor]:
+    """An executor for each type that can run in this process."""
+    from yamlflow_nb.executors.notebook import NotebookExecutor
+    from yamlflow_nb.executors.python import PythonExecutor
+    from yamlflow_nb.executors.sql import SQLExecutor
+
+    return {
+        "notebook": NotebookExecutor(artifacts),
+        "python": PythonExecutor(artifacts),
+        "sql": SQLExecutor(artifacts),
+    }

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 class ArtifactStore(Protocol):
     """Keeps objects by content; what the pool holds is a reference ``{path, format, size, sha256}`` (and ``schema``, ``rows``)."""
 
+    folder: Path
+    """Where its files are on this machine."""
+
     def keep(self, value: Any) -> dict[str, Any]:
         """A reference to a data frame, a series or the file at a ``Path``."""
 
