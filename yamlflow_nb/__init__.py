@@ -95,9 +95,9 @@ def get_execution(execution_id: str | None = None, *, store: str | None = None) 
 
 def read(reference: Any, *, store: str | None = None) -> Any:
     """The object behind a reference (a node's output, or ``artifact:<sha256>``): a data frame, or the path of a file."""
-    from yamlflow_nb.bootstrap import services
+    from yamlflow_nb.bootstrap import read_artifact
 
-    return services(store).executions.read(reference)
+    return read_artifact(reference, store)
 
 
 # --- inside a task -------------------------------------------------------------------------------------------------

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from yamlflow_nb.services.execution_service import ExecutionService
 from yamlflow_nb.services.pipeline_service import PipelineService
@@ -48,6 +51,25 @@ def services(store: str | Path | None = None) -> Services:
                 atexit.register(_close_all)
             found = _made[path] = _make(path)
         return found
+
+
+def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
+    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
+    notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``."""
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.store.locate_store import locate_store
+
+    folder = None if store is not None else os.environ.get("YAMLFLOW_ARTIFACTS")
+    path = Path(folder) if folder else locate_store(str(store) if store is not None else None).parent / "artifacts"
+    artifacts = LocalArtifacts(path)
+    if isinstance(reference, Mapping):
+        return artifacts.read(dict(reference))
+    found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
+    if found.suffix == ".parquet":
+        import pandas as pd
+
+        return pd.read_parquet(found)
+    return found
 
 
 def _make(path: Path) -> Services:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore

@@ -43,7 +43,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         client = _Client(
             nb_man, kernel_name=kernel_name, hand_over=options["hand_over"], timeout=None, startup_timeout=60,
-            log_output=False, resources={"metadata": {"path": options["cwd"]}},
+            log_output=False, resources={"metadata": {"path": options["kernel_folder"]}},
         )  # fmt: skip
         return client.execute(env=options["env"])
 
@@ -73,7 +73,7 @@ def run_notebook(
     try:
         execute_notebook(
             str(prepared), str(executed), engine_name=_ENGINE, kernel_name=kernel, progress_bar=False, log_output=False,
-            hand_over=hand_over, env=env, cwd=str(cwd),
+            hand_over=hand_over, env=env, kernel_folder=str(cwd),
         )  # fmt: skip
     finally:
         prepared.unlink(missing_ok=True)

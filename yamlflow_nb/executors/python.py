@@ -103,7 +103,9 @@ def _function(name: str, work: Work) -> Callable[..., Any]:
     if not colon:
         found = (work.namespace or {}).get(name)
         if not callable(found):
-            raise TaskFailed("FunctionNotFound", f"there is no function `{name}` in the kernel; a module's is written `module:{name}`")
+            raise TaskFailed(
+                "FunctionNotFound", f"there is no function `{name}` in the kernel; a module's is written `module:{name}`"
+            )
         return cast("Callable[..., Any]", found)
     folder = str(work.folder)
     if folder not in sys.path:

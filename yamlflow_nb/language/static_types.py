@@ -104,7 +104,9 @@ class _Inference:
                 self.refuse(f"`{sign}` does not order a value of type {kind}", "len(...) of a list or object is a number")
                 return
         if left and right and left != right and not {left, right} <= _NUMBERS:
-            self.refuse(f"`{sign}` between {left} and {right} is an error in every run", "compare values of one type: int(...), str(...)")
+            self.refuse(
+                f"`{sign}` between {left} and {right} is an error in every run", "compare values of one type: int(...), str(...)"
+            )
 
     def of_BinOp(self, node: ast.BinOp) -> str | None:
         left = self.of(node.left)

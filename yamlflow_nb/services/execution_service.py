@@ -127,17 +127,6 @@ class ExecutionService:
         """The stored values under their full names."""
         return self._repository.variables(self._find(execution_id).id)
 
-    def read(self, reference: Any) -> Any:
-        """The object behind a reference, or behind ``artifact:<sha256>`` or a file's path: a data frame, or a path."""
-        if isinstance(reference, Mapping):
-            return self._artifacts.read(dict(reference))
-        path = self._artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
-        if path.suffix == ".parquet":
-            import pandas as pd
-
-            return pd.read_parquet(path)
-        return path
-
     def _find(self, execution_id: str | None) -> ExecutionRecord:
         if execution_id is None:
             newest = self._repository.executions(str(project_of(Path().absolute())), 1) or self._repository.executions(None, 1)

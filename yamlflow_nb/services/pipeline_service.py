@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from yamlflow_nb.orchestration.simulation import Script, Simulation
 
 
+_MOST_PASSES = 20
+
+
 class PipelineService:
     """Everything about definitions; nothing here starts or stores anything."""
 
@@ -25,6 +28,17 @@ class PipelineService:
     def validate(self, text: str | bytes, name: str = "<text>", folder: str | Path | None = None) -> list[Diagnostic]:
         """What is wrong with a text, in the order of places; never raises. With ``folder``, child pipelines are read there."""
         return self._read(text, name, None if folder is None else PipelineSource(text, name, Path(folder)))[1]
+
+    def fix(self, text: str, name: str = "<text>") -> str:
+        """The text with every fix applied that one edit settles, again until none is left."""
+        from yamlflow_nb.language.fixes import apply_fixes
+
+        for _ in range(_MOST_PASSES):
+            mended = apply_fixes(text, self.validate(text, name))
+            if mended == text:
+                break
+            text = mended
+        return text
 
     def load(self, source: Source, name: str | None = None, folder: str | Path | None = None) -> PipelineDefinition:
         """The definition of a source: text, path or definition. Raises ``DefinitionError`` with all that is wrong."""

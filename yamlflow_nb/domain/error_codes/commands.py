@@ -5,14 +5,54 @@ from __future__ import annotations
 from yamlflow_nb.domain.error_codes import ErrorCode
 
 CODES: dict[str, ErrorCode] = {
-    "YF701": ErrorCode("there is no such execution", "The store holds none of this id, or several whose ids begin so.", "", "yamlflow list shows them; a beginning is enough where only one fits."),
+    "YF701": ErrorCode(
+        "there is no such execution",
+        "The store holds none of this id, or several whose ids begin so.",
+        "",
+        "yamlflow list shows them; a beginning is enough where only one fits.",
+    ),
     "YF702": ErrorCode("the execution has ended", "Nothing can be told to an execution in its final state.", "", "Start it anew."),
-    "YF703": ErrorCode("this process does not run the execution", "Only the process that runs an execution may change it.", "", "Say it where it runs: in the kernel or terminal that started it."),
+    "YF703": ErrorCode(
+        "this process does not run the execution",
+        "Only the process that runs an execution may change it.",
+        "",
+        "Say it where it runs: in the kernel or terminal that started it.",
+    ),
     "YF704": ErrorCode("the execution has no such node", "Nodes are named by their ids.", "", "Use an id of the pipeline."),
-    "YF705": ErrorCode("there is no such file", "A pipeline is given as YAML text, or as the path of a file.", "", "Check the path and the folder that it counts from."),
-    "YF706": ErrorCode("the execution was given up", "What it decided could not be written, or its process stopped. What the store holds is what happened.", "", "Look at the cause named, mend it, start anew."),
-    "YF707": ErrorCode("called outside of a task", "emit, output, progress and log speak for the task that is running.", "yf.progress(3, 10)", "Call it in the code of a python or notebook task."),
-    "YF708": ErrorCode("there is no such secret", "Secrets come from the environment variable YAMLFLOW_SECRET_<NAME>.", "yf.secret('token')", "Set YAMLFLOW_SECRET_TOKEN for the process that runs the pipeline."),
-    "YF709": ErrorCode("this name cannot be an event", "Events from outside are named custom.<name>: small letters, digits and _.", "yamlflow event send Go!", "Use a name such as custom.go."),
-    "YF710": ErrorCode("the definition has no text", "An execution keeps the text of its definition; one made in Python has none.", "", "Give the YAML text, or the path of its file."),
+    "YF705": ErrorCode(
+        "there is no such file",
+        "A pipeline is given as YAML text, or as the path of a file.",
+        "",
+        "Check the path and the folder that it counts from.",
+    ),
+    "YF706": ErrorCode(
+        "the execution was given up",
+        "What it decided could not be written, or its process stopped. What the store holds is what happened.",
+        "",
+        "Look at the cause named, mend it, start anew.",
+    ),
+    "YF707": ErrorCode(
+        "called outside of a task",
+        "emit, output, progress and log speak for the task that is running.",
+        "yf.progress(3, 10)",
+        "Call it in the code of a python or notebook task.",
+    ),
+    "YF708": ErrorCode(
+        "there is no such secret",
+        "Secrets come from the environment variable YAMLFLOW_SECRET_<NAME>.",
+        "yf.secret('token')",
+        "Set YAMLFLOW_SECRET_TOKEN for the process that runs the pipeline.",
+    ),
+    "YF709": ErrorCode(
+        "this name cannot be an event",
+        "Events from outside are named custom.<name>: small letters, digits and _.",
+        "yamlflow event send Go!",
+        "Use a name such as custom.go.",
+    ),
+    "YF710": ErrorCode(
+        "the definition has no text",
+        "An execution keeps the text of its definition; one made in Python has none.",
+        "",
+        "Give the YAML text, or the path of its file.",
+    ),
 }

@@ -23,14 +23,42 @@ CODES: dict[str, ErrorCode] = {
         'forEach: "{{ extract.row_count }}"',
         "Give an array; range(0, n) makes one from a number.",
     ),
-    "YF410": ErrorCode("a task failed", "The last attempt of the node ended with an error.", "", "Read its message and log, mend, and retry."),
-    "YF411": ErrorCode("an attempt timed out", "It ran longer than `timeout`, or nobody answered within `waitTimeout`.", "", "Raise the limit or make the work smaller."),
-    "YF412": ErrorCode("failWhen is true", "The task succeeded, but its outputs are refused by the node's own rule.", "", "Mend the data, or the rule."),
+    "YF410": ErrorCode(
+        "a task failed", "The last attempt of the node ended with an error.", "", "Read its message and log, mend, and retry."
+    ),
+    "YF411": ErrorCode(
+        "an attempt timed out",
+        "It ran longer than `timeout`, or nobody answered within `waitTimeout`.",
+        "",
+        "Raise the limit or make the work smaller.",
+    ),
+    "YF412": ErrorCode(
+        "failWhen is true",
+        "The task succeeded, but its outputs are refused by the node's own rule.",
+        "",
+        "Mend the data, or the rule.",
+    ),
     "YF413": ErrorCode("rejected", "A person rejected it.", "", "Read the comment; retry opens the next round."),
-    "YF414": ErrorCode("an output does not fit its declaration", "A declared output has another type, or is not set.", "", "Set it, change its type, or mark it optional: true."),
-    "YF415": ErrorCode("repeat ran out", "`until` was still false after the last iteration.", "", "Raise maxIterations, or look why it never becomes true."),
-    "YF416": ErrorCode("an attempt was interrupted", "The process that ran it is gone.", "", "Retry; onInterrupt says what happens by itself."),
+    "YF414": ErrorCode(
+        "an output does not fit its declaration",
+        "A declared output has another type, or is not set.",
+        "",
+        "Set it, change its type, or mark it optional: true.",
+    ),
+    "YF415": ErrorCode(
+        "repeat ran out",
+        "`until` was still false after the last iteration.",
+        "",
+        "Raise maxIterations, or look why it never becomes true.",
+    ),
+    "YF416": ErrorCode(
+        "an attempt was interrupted", "The process that ran it is gone.", "", "Retry; onInterrupt says what happens by itself."
+    ),
     "YF430": ErrorCode("an input is missing", "The pipeline declares it without a default.", "", "Give it, or declare a default."),
-    "YF431": ErrorCode("an input is unknown", "The pipeline does not declare it; a typo would pass silently.", "", "Use a declared name."),
-    "YF432": ErrorCode("an input does not fit", "Its type or bounds are not those declared.", "", "Give a value of the declared type."),
+    "YF431": ErrorCode(
+        "an input is unknown", "The pipeline does not declare it; a typo would pass silently.", "", "Use a declared name."
+    ),
+    "YF432": ErrorCode(
+        "an input does not fit", "Its type or bounds are not those declared.", "", "Give a value of the declared type."
+    ),
 }

@@ -55,7 +55,9 @@ class SQLiteRepository:
             if row is None:
                 self._connection.execute("INSERT INTO store VALUES (?)", (VERSION,))
             elif row[0] > VERSION:
-                raise StoreVersionError(f"the store {self.path} was written by a later yamlflow_nb (schema {row[0]}); update this one")
+                raise StoreVersionError(
+                    f"the store {self.path} was written by a later yamlflow_nb (schema {row[0]}); update this one"
+                )
 
     def create(self, record: ExecutionRecord) -> None:
         """Write a new execution. Raises ``sqlite3.IntegrityError`` for an id that is there already."""

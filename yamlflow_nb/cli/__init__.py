@@ -1,0 +1,74 @@
+"""words typed in a terminal → one service call
+
+One thin file a verb, loaded when it is called. Exit codes: 0 ok, 1 failed, 2 usage or definition, 3 waiting, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+_VERBS = {
+    "run": "run a pipeline and show it",
+    "validate": "say what is wrong with a pipeline",
+    "plan": "print a pipeline with every default written out",
+    "simulate": "run a pipeline in virtual time, doing nothing",
+    "list": "the newest executions",
+    "show": "one execution as a tree",
+    "events": "the stored history of an execution",
+    "vars": "the values of an execution",
+    "why": "why a node started, did not start or still waits",
+    "schema": "the JSON Schema of the document",
+    "tasks": "the installed task types",
+}
+OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class _Verbs(click.Group):
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"yamlflow_nb.cli.{name}_verb").command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="yamlflow_nb")
+def _commands() -> None:
+    """Pipelines in YAML: run them, ask them why."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The ``yamlflow`` command. A user's mistake is told in words, without a traceback."""
+    from yamlflow_nb.domain.diagnostic import DiagnosticError
+
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+    try:
+        code = _commands.main(arguments, prog_name="yamlflow", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except DiagnosticError as error:
+        click.echo(str(error), err=True)
+        code = USAGE
+    except (OSError, ValueError) as error:
+        click.echo(f"error: {error}", err=True)
+        code = USAGE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code if isinstance(code, int) else OK)

@@ -1,0 +1,24 @@
+"""``yamlflow show [EXECUTION]``"""
+
+from __future__ import annotations
+
+import click
+
+from yamlflow_nb.cli import options
+
+
+@click.command("show")
+@options.execution_id
+@options.as_json
+@options.store
+def command(execution: str | None, json_: bool, store: str | None) -> int:
+    """One execution as a tree; without an id the newest of this project."""
+    from yamlflow_nb.bootstrap import services
+    from yamlflow_nb.views.text import as_text
+
+    found = services(store).executions.get(execution)
+    if json_:
+        options.print_json(found.snapshot())
+    else:
+        click.echo(as_text(found.snapshot()))
+    return options.exit_code(found.status)

@@ -1,0 +1,85 @@
+"""A snapshot as a tree of lines: for pipes, logs and ``text/plain``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MARKS = {
+    "completed": "✓", "failed": "✗", "skipped": "-", "cancelled": "■", "running": "▶", "waiting": "…", "retrying": "↻",
+    "queued": "·", "pending": "·", "paused": "‖", "interrupted": "!",
+}  # fmt: skip
+
+
+def as_text(snapshot: Mapping[str, Any]) -> str:
+    """The run as a tree: each node's state, how long it took, and in one line why it failed or was skipped."""
+    lines = [headline(snapshot)]
+    if snapshot["error"]:
+        lines.append(f"  error: {one_line(snapshot['error']['message'])}")
+    width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
+    for position, node in enumerate(snapshot["nodes"]):
+        last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]
+        lines.append(f"{'└─' if last else '├─'} {node_line(node, width)}")
+        lines += [f"{'  ' if last else '│ '}   {detail}" for detail in details(node)]
+    if snapshot["outputs"]:
+        given = ", ".join(f"{name} = {one_line(value)}" for name, value in snapshot["outputs"].items())
+        lines.append(f"└─ outputs: {given}")
+    return "\n".join(lines)
+
+
+def headline(snapshot: Mapping[str, Any]) -> str:
+    """``✓ flight_delays 1.0.0: completed in 4.2 s  (20261124-1)``"""
+    name = f"{snapshot['pipeline']} {snapshot['version']}" if snapshot["version"] else str(snapshot["pipeline"])
+    reason = f" ({snapshot['reason']})" if snapshot["reason"] else ""
+    took = seconds(snapshot["started_at"], snapshot["finished_at"])
+    waiting = f", waiting for {', '.join(snapshot['waiting_for'])}" if snapshot["waiting_for"] else ""
+    mark = MARKS.get(snapshot["status"], "▶")
+    return f"{mark} {name}: {snapshot['status']}{reason}{f' in {took}' if took else ''}{waiting}  ({snapshot['id']})"
+
+
+def node_line(node: Mapping[str, Any], width: int = 0) -> str:
+    """One node: mark, id, state, time, what it gave."""
+    reason = f" ({node['reason']})" if node["reason"] else ""
+    parts = [f"{MARKS.get(node['state'], '·')} {node['id']:<{width}}  {node['state']}{reason}"]
+    if took := seconds(node["started_at"], node["finished_at"]):
+        parts.append(took)
+    if node["attempts"] > 1:
+        parts.append(f"{node['attempts']} attempts")
+    if node["items"]:
+        parts.append(f"{node['items']['completed']} of {node['items']['total']} items")
+    if node["progress"]:
+        parts.append(progress(node["progress"]))
+    return "  ".join(parts)
+
+
+def progress(told: Mapping[str, Any]) -> str:
+    total = f" of {told['total']:g}" if told["total"] else ""
+    return f"{told['done']:g}{total} {one_line(told['text'])}".strip()
+
+
+def details(node: Mapping[str, Any]) -> list[str]:
+    """What else is worth a line: the error of a failed node, the reason of a skipped one."""
+    if node["error"]:
+        kind = f"{node['error']['type']}: " if node["error"]["type"] else ""
+        return [one_line(f"{kind}{node['error']['message']}")]
+    if node["state"] == "skipped":
+        causes = [line for line in node["why"] if line.startswith("decided by: ")]
+        return [one_line(line.removeprefix("decided by: ")) for line in causes[:2]]
+    return []
+
+
+def seconds(start: float | None, end: float | None) -> str:
+    """A duration as people read it."""
+    if start is None or end is None:
+        return ""
+    took = max(0.0, end - start)
+    if took < 1:
+        return f"{took * 1000:.0f} ms"
+    if took < 120:
+        return f"{took:.1f} s"
+    return f"{took / 60:.1f} min" if took < 7200 else f"{took / 3600:.1f} h"
+
+
+def one_line(text: Any) -> str:
+    """A text that cannot break out of its line, nor steer a terminal."""
+    return "".join(char if char.isprintable() else "\\n" if char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in str(text))
