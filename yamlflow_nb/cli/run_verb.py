@@ -17,7 +17,7 @@ def command(file: str, given: tuple[str, ...], json_: bool, store: str | None) -
     from pathlib import Path
 
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.views.text import as_text
+    from yamlflow_nb.services.run_text import as_text
 
     execution = services(store).executions.start(Path(file), options.read_inputs(given))
     try:

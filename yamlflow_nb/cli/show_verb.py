@@ -14,7 +14,7 @@ from yamlflow_nb.cli import options
 def command(execution: str | None, json_: bool, store: str | None) -> int:
     """One execution as a tree; without an id the newest of this project."""
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.views.text import as_text
+    from yamlflow_nb.services.run_text import as_text
 
     found = services(store).executions.get(execution)
     if json_:

@@ -14,7 +14,7 @@ from yamlflow_nb.cli import options
 def command(execution: str | None, json_: bool, store: str | None) -> None:
     """The values of an execution under their full names."""
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.views.text import one_line
+    from yamlflow_nb.services.run_text import one_line
 
     found = services(store).executions.variables(execution)
     if json_:

@@ -78,7 +78,7 @@ class SQLExecutor:
         with duckdb.connect() as database:
             for name, value in work.inputs.items():
                 if is_reference(value):
-                    database.execute(f"CREATE VIEW {quoted_identifier(name)} AS SELECT * FROM {_source(value)}")
+                    database.execute(f"CREATE VIEW {quoted_identifier(name)} AS SELECT * FROM {_source(value)}")  # noqa: S608
                 elif _is_table(value):
                     database.register(name, value)
             if work.fields.get("statements") != "many" and len(database.extract_statements(query)) > 1:

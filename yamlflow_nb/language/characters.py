@@ -63,5 +63,5 @@ def foreign_breaks(text: str) -> tuple[str, dict[int, str]]:
     if text.isascii() or not any(char in text for char in _FOREIGN_BREAKS):
         return text, {}
     free = (chr(code) for code in range(0xE000, 0xF8FF) if chr(code) not in text)
-    stand_ins = dict(zip(_FOREIGN_BREAKS, free))
-    return text.translate(str.maketrans(stand_ins)), {ord(stand_in): char for char, stand_in in stand_ins.items()}
+    stand_ins: dict[str, str | int | None] = dict(zip(_FOREIGN_BREAKS, free))
+    return text.translate(str.maketrans(stand_ins)), {ord(str(stand_in)): char for char, stand_in in stand_ins.items()}

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from simpleeval import SimpleEval  # type: ignore[import-untyped]
+from simpleeval import SimpleEval
 
 from yamlflow_nb.domain.expression import Template, ValueExpression
 from yamlflow_nb.domain.names import Absent, Names, Namespace
@@ -294,7 +294,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             left = right
         return True
 
-    def _holds(self, node: ast.AST, operator: type, left: Any, right: Any) -> bool:
+    def _holds(self, node: ast.AST, operator: type[ast.AST], left: Any, right: Any) -> bool:
         kind = type(left)
         if (kind is type(right) and kind in (int, float, str)) or (kind in _NUMBERS and type(right) in _NUMBERS):
             # The common case: two numbers, or two texts.
@@ -313,7 +313,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
         except TypeError:
             raise _Failure(node, "one time has a zone and the other has none") from None
 
-    def _within(self, node: ast.AST, operator: type, left: Any, right: Any) -> bool:
+    def _within(self, node: ast.AST, operator: type[ast.AST], left: Any, right: Any) -> bool:
         self._pay(node, right)
         if isinstance(right, str) and isinstance(left, str):
             found = left in right
@@ -343,7 +343,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             node, f"`{_SYMBOLS[operator]}` has no meaning between {first} {clipped(left)} and {second} {clipped(right)}{hint}"
         )
 
-    def _arithmetic(self, node: ast.AST, operator: type, left: Any, right: Any) -> Any:
+    def _arithmetic(self, node: ast.AST, operator: type[ast.AST], left: Any, right: Any) -> Any:
         try:
             return _ARITHMETIC[operator](left, right)
         except ZeroDivisionError:

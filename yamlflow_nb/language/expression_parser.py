@@ -122,7 +122,8 @@ def _word(tokens: Tokenizer, token: Token) -> TriggerNode:
         fixed = f"event:{token.text}"
         refuse(
             "YF201", f"`{token.text}` is neither an event nor a value", token.start, token.end,
-            f"write {fixed} for an event, {{{{ {token.text} }}}} for a value", (f"write `{fixed}`", [(token.start, token.end, fixed)]),
+            f"write {fixed} for an event, {{{{ {token.text} }}}} for a value",
+            (f"write `{fixed}`", [(token.start, token.end, fixed)]),
         )  # fmt: skip
     refuse(
         "YF201",

@@ -181,7 +181,10 @@ def _unique(array: list[Any]) -> list[Any]:
     seen: set[Any] = set()
     found: list[Any] = []
     for value in array:
-        key = (kind_of(value) if kind_of(value) != "integer" else "number", json.dumps(value, sort_keys=True, default=_iso))
+        key: tuple[str, Any] = (
+            kind_of(value) if kind_of(value) != "integer" else "number",
+            json.dumps(value, sort_keys=True, default=_iso),
+        )
         number = float(value) if key[0] == "number" and abs(value) < 2**53 else None
         key = (key[0], number if number is not None else key[1])
         if key not in seen:

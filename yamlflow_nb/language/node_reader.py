@@ -165,8 +165,8 @@ def _on_failure(reading: Reading, path: Path, node: DocumentNode, written: Writt
 
 _RETRY = record(
     {
-        "maxAttempts": integer_from(1), "delay": duration, "backoff": one_of("fixed", "linear", "exponential"), "maxDelay": duration,
-        "maxDuration": duration, "jitter": boolean,
+        "maxAttempts": integer_from(1), "delay": duration, "backoff": one_of("fixed", "linear", "exponential"),
+        "maxDelay": duration, "maxDuration": duration, "jitter": boolean,
     }
 )  # fmt: skip
 

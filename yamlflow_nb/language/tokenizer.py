@@ -88,7 +88,7 @@ class Tokenizer:
 def _broken_event(text: str, start: int, end: int) -> NoReturn:
     """``event:`` with something behind it that is no SOURCE.EVENT."""
     body = re.sub(r"^event\s*:\s*", "", text)
-    source, dot, name = body.partition(".")
+    source, dot, _ = body.partition(".")
     if body and re.fullmatch(r"[a-z0-9_*]+\.[a-z][a-z0-9_]*", body):
         fixed = f"event:{body}"
         refuse(

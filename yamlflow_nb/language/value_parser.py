@@ -155,12 +155,12 @@ class _ValueParser:
             elif kind == "foreign":
                 self._foreign(token, at, found.start())
             elif kind == "other" or token in ("~", "^", "&", "?"):
-                quote = token in "'\""
+                quote = token in "'\""  # noqa: S105
                 message = (
                     f"the text that begins with {token} is not closed" if quote else f"{token!r} has no meaning in an expression"
                 )
                 self._fail("YF202" if quote else "YF208", message, at, at + 1)
-            elif token == "=":
+            elif token == "=":  # noqa: S105
                 self._assignment(at, found.start())
             if len(opened) > MOST_DEPTH or unary > MOST_DEPTH or tokens > 3 * MOST_NODES:
                 self._fail(
@@ -176,9 +176,10 @@ class _ValueParser:
     def _foreign(self, token: str, at: int, position: int) -> None:
         if token in _WORDS:
             word, message = _WORDS[token]
-            spaced = f" {word} " if token != "!" and not self.inner[position - 1 : position].isspace() else word
+            plain = token != "!"  # noqa: S105
+            spaced = f" {word} " if plain and not self.inner[position - 1 : position].isspace() else word
             self._fail("YF207", message, at, at + len(token), None, (f"write `{word.strip()}`", [(at, at + len(token), spaced)]))
-        if token == "event:":
+        if token == "event:":  # noqa: S105
             name = re.match(r"[\w*.]+", self.inner[position + 6 :])
             end = at + 6 + (name.end() if name else 0)
             self._fail("YF207", "`event:` stands outside {{ }}", at, end, 'write "event:a.completed && {{ a.n > 0 }}"')
@@ -278,7 +279,7 @@ class _ValueParser:
         handler = _CHECKS.get(kind)
         if handler is None:
             self._refuse(node, f"{kind.__name__} is not in the language of value expressions")
-        checked: ast.expr = handler(self, node, depth + 1, guard)
+        checked: ast.expr = handler(self, node, depth + 1, guard)  # type: ignore[operator]
         return checked
 
     def _constant(self, node: ast.Constant, depth: int, guard: Guard) -> ast.expr:

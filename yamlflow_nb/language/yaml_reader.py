@@ -38,7 +38,7 @@ from yamlflow_nb.language.unquoted import Repair, cut_expressions, repair_at
 from yamlflow_nb.language.yaml_syntax import syntax_diagnostic
 
 try:
-    from yaml.cyaml import CParser
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
 except ImportError:  # PyYAML built without libyaml
     CParser = None  # type: ignore[assignment,misc]
 
@@ -82,7 +82,9 @@ def read_document(text: str | bytes, name: str = "<text>") -> tuple[Document | N
     looked at for further errors, never to be run.
     """
     source, findings = decoded(text, name)
-    if findings or ((finding := forbidden_character(source)) and findings.append(finding) is None):
+    if not findings and (finding := forbidden_character(source)):
+        findings = [finding]
+    if findings:
         return None, findings
     if finding := too_long(source):
         return None, [finding]
@@ -316,4 +318,4 @@ class _TreeBuilder:
 def _last_end(items: Any, began: int) -> int:
     """Where a block collection ends: with its last value, not with the blank lines and comments behind it."""
     last = next(reversed(items.values())) if isinstance(items, dict) else items[-1]
-    return max(began, last.end)
+    return max(began, int(last.end))

@@ -10,23 +10,17 @@ from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
 from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
-from yamlflow_nb.domain.pipeline_definition import Recovery
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
-from yamlflow_nb.language.evaluation import render_display
 from yamlflow_nb.orchestration import items
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
-from yamlflow_nb.orchestration.judgement import Unjudgeable, condition_text, judge_now, resolve
+from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
+from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS, NEVER_RETRIED
-from yamlflow_nb.orchestration.visible_names import StateNames
 
 ITERATION = -1
 """In ``ready``: the next iteration of a ``repeat`` node."""
 
-CODES = {
-    "error": "YF410", "timeout": "YF411", "failWhen": "YF412", "rejected": "YF413", "outputs": "YF414", "repeat": "YF415",
-    "interrupted": "YF416", "expression": "YF401",
-}  # fmt: skip
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -41,7 +35,7 @@ def start_ready(state: ExecutionState) -> None:
             if run.state == "running":
                 start_attempt(state, run, run, None)
         elif item is not None:
-            items.feed(state, run)
+            items.feed(state, run, start_attempt)
         elif run.state == "queued":
             _start_node(state, run)
 
@@ -52,7 +46,7 @@ def _start_node(state: ExecutionState, run: NodeRun) -> None:
         run.started_at = state.now
         state.store_node_event(run, "started", _NOTHING)
     if run.fan is not None:
-        items.start(state, run)
+        items.start(state, run, start_attempt)
         return
     if run.planned.repeat is not None and run.iteration == 0:
         run.iteration = 1
@@ -170,21 +164,6 @@ def _succeed(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | Non
         _iterate(state, run)
         return
     state.end_node(run, "completed", None, outputs, COMPLETED_EVENTS)
-
-
-def fails(state: ExecutionState, run: NodeRun) -> str | Diagnostic | None:
-    """``failWhen`` over a node's fresh outputs: its message when true, the diagnostic of an error in it, else None."""
-    planned = run.planned
-    assert planned.fail is not None
-    try:
-        if not judge_now(state, run, planned.fail):
-            return None
-    except Unjudgeable as error:
-        return error.diagnostic
-    if planned.fail_message is not None:
-        return render_display(planned.fail_message.template, StateNames(state, own=run))
-    message = state.plan.definition.nodes[run.index].failMessage
-    return message or condition_text(state, planned.fail, run)
 
 
 def _iterate(state: ExecutionState, run: NodeRun) -> None:
@@ -307,33 +286,6 @@ def conclude_failure(
         fail_node(state, run, reason, diagnostic)
     else:
         items.fail(state, run, item, reason, diagnostic)
-
-
-def fail_node(state: ExecutionState, run: NodeRun, reason: str, diagnostic: Diagnostic) -> None:
-    """A node failed for good; ``onFailure`` says what that means."""
-    from yamlflow_nb.orchestration.ending import halt
-
-    planned = run.planned
-    run.error = diagnostic
-    handled = planned.on_failure
-    ignored = handled == "ignore" or (reason == "rejected" and planned.on_reject == "ignore")
-    if isinstance(handled, Recovery) and not (reason == "rejected" and planned.on_reject == "ignore"):
-        try:
-            values = resolve(state, handled.outputs, planned.recovery)
-        except Unjudgeable as error:
-            run.error = error.diagnostic
-            reason = "expression"
-        else:
-            run.outputs = values
-            events = ("rejected", *COMPLETED_EVENTS) if reason == "rejected" else COMPLETED_EVENTS
-            state.end_node(run, "completed", None, {**values, "recovered": True}, events)
-            return
-    run.ignored = ignored
-    run.outputs = {}
-    error_text = {"type": run.error_type, "message": run.error.message}
-    state.end_node(run, "failed", reason, {"reason": reason, "error": error_text, "code": run.error.code})
-    if handled == "stop" and not ignored:
-        halt(state, "onFailure")
 
 
 def wrong_output(planned: PlannedNode, outputs: Mapping[str, Any]) -> str | None:

@@ -10,10 +10,10 @@ from yamlflow_nb.domain.decision import FinishExecution
 from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, SKIP, START, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Template, TriggerNode, ValueAtom
 from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
-from yamlflow_nb.orchestration import passes
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Weigher
 from yamlflow_nb.orchestration.judgement import locate, matched_by, weigher
+from yamlflow_nb.orchestration.leaving import cancel, reason_of, skip
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
 from yamlflow_nb.orchestration.visible_names import StateNames
 from yamlflow_nb.planning.network import settling_fact
@@ -39,9 +39,9 @@ def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
         if not everything and (run.planned.is_finally or run.planned.always):
             continue
         if run.state == "pending":
-            passes.skip(state, run, reason, [])
+            skip(state, run, reason, [])
         elif run.state in ACTIVE:
-            passes.cancel(state, run, reason)
+            cancel(state, run, reason)
 
 
 def approach(state: ExecutionState) -> bool:
@@ -60,7 +60,7 @@ def approach(state: ExecutionState) -> bool:
     rest = [run for run in state.order if run.state == "pending"]
     for run in rest:
         reason, because = _why_still_pending(state, run)
-        passes.skip(state, run, reason, because)
+        skip(state, run, reason, because)
     _finish(state)
     return True
 
@@ -78,7 +78,7 @@ def _begin_finishing(state: ExecutionState) -> None:
         state.settle("pipeline", event, FALSE)
     state.names_changed("system")
     for run, (reason, because) in reasons:
-        passes.skip(state, run, reason, because)
+        skip(state, run, reason, because)
 
 
 def outcome(state: ExecutionState) -> str:
@@ -105,7 +105,7 @@ def _why_still_pending(state: ExecutionState, run: NodeRun) -> tuple[str, list[s
     supposed = Weigher(settled, value, now.matched)
     if supposed.weigh(root) != FALSE:
         return "unsatisfied", [f"still waiting for {', '.join(waits_for(state, run)) or 'what can no longer come'}"]
-    reason, because = passes.reason_of(state, supposed.causes(root))
+    reason, because = reason_of(state, supposed.causes(root))
     unknown = [cause.text() for cause in now.causes(root) if cause.verdict == UNKNOWN]
     return reason, because if not unknown else [f"still waited: {text}" for text in unknown[:20]]
 

@@ -31,6 +31,7 @@ from yamlflow_nb.orchestration.event_manager import EventLog, EventManager
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.judgement import evaluate_gate
+from yamlflow_nb.orchestration.leaving import skip
 from yamlflow_nb.orchestration.variable_pool import VariablePool, Variables
 from yamlflow_nb.planning import plan as make_plan
 
@@ -141,7 +142,7 @@ def _pipeline_event(state: ExecutionState, event: str, payload: Mapping[str, Any
 def _skip(state: ExecutionState, fact: SkipRequested) -> None:
     run = state.nodes.get(fact.node)
     if run is not None and run.state == "pending":
-        passes.skip(state, run, "manual", [f"skipped by {fact.by}"] if fact.by else [])
+        skip(state, run, "manual", [f"skipped by {fact.by}"] if fact.by else [])
 
 
 def _set_variable(state: ExecutionState, fact: VariableSet) -> None:

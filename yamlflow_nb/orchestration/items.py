@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Optional
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.orchestration import attempts
-from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, NodeRun
+from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, ItemRun, NodeRun
+from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS
 
 FEED = -2
 """In ``ready``: start further items of a ``forEach`` node."""
 
 
-def start(state: ExecutionState, run: NodeRun) -> None:
+StartAttempt = Callable[[ExecutionState, NodeRun, ItemRun, Optional[int]], None]
+"""``attempts.start_attempt``, which knows this module."""
+
+
+def start(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> None:
     """The container starts: as many items as may run side by side."""
     assert run.fan is not None
     if all(item.state in ("completed", "failed") for item in run.fan.runs):
         _conclude(state, run, run.fan)
         return
-    feed(state, run)
+    feed(state, run, start_attempt)
 
 
-def feed(state: ExecutionState, run: NodeRun) -> None:
+def feed(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> None:
     """Start items while there is room: first those whose next attempt is due, then new ones in order."""
     fan = run.fan
     if fan is None or run.state not in ("running", "waiting"):
@@ -43,7 +48,7 @@ def feed(state: ExecutionState, run: NodeRun) -> None:
         if item.started_at is None:
             item.started_at = state.now
         fan.active += 1
-        attempts.start_attempt(state, run, item, index)
+        start_attempt(state, run, item, index)
 
 
 def step_back(state: ExecutionState, run: NodeRun) -> None:
@@ -130,17 +135,15 @@ def _conclude(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
         message = f"{fan.failed} of {len(fan.items)} items failed; item {index}: {first.error.message}"
         run.error_type = first.error_type
         run.failed_outputs = outputs
-        attempts.fail_node(
-            state, run, first.reason or "error", Diagnostic(first.error.code, "error", message, hint=first.error.hint)
-        )
+        fail_node(state, run, first.reason or "error", Diagnostic(first.error.code, "error", message, hint=first.error.hint))
         return
     run.outputs = outputs
     if run.planned.fail is not None:
-        verdict = attempts.fails(state, run)
+        verdict = fails(state, run)
         if verdict is not None:
             run.failed_outputs, run.outputs = outputs, {}
             reason = "expression" if isinstance(verdict, Diagnostic) else "failWhen"
-            diagnostic = verdict if isinstance(verdict, Diagnostic) else Diagnostic(attempts.CODES["failWhen"], "error", verdict)
-            attempts.fail_node(state, run, reason, diagnostic)
+            diagnostic = verdict if isinstance(verdict, Diagnostic) else Diagnostic(CODES["failWhen"], "error", verdict)
+            fail_node(state, run, reason, diagnostic)
             return
     state.end_node(run, "completed", None, outputs, COMPLETED_EVENTS)

@@ -6,7 +6,6 @@ changes anything any more, so a stop always wins over a start of the same turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, PIPELINE, SKIP, START, STOP, TRUE, UNKNOWN
@@ -14,14 +13,14 @@ from yamlflow_nb.domain.variable import type_of
 from yamlflow_nb.language.problem import Problem
 from yamlflow_nb.orchestration import attempts, ending, items
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, NodeRun
-from yamlflow_nb.orchestration.explanation import Cause
-from yamlflow_nb.orchestration.judgement import Unjudgeable, cause_text, locate, resolve, resolve_one, trigger_error, weigher
-from yamlflow_nb.orchestration.lifecycle import ACTIVE, BLOCKING_SKIPS
+from yamlflow_nb.orchestration.failing import fail_node
+from yamlflow_nb.orchestration.judgement import Unjudgeable, locate, resolve, resolve_one, trigger_error, weigher
+from yamlflow_nb.orchestration.leaving import cancel, reason_of, skip
+from yamlflow_nb.orchestration.lifecycle import ACTIVE
 from yamlflow_nb.orchestration.visible_names import StateNames
 
 Action = tuple[Any, ...]
 """What to do with a node after the pass: a function of ``(state, run, *details)``, and the details."""
-_ASKS_FOR_SUCCESS = frozenset({"completed", "passed", "started", "approved"})
 
 
 def advance(state: ExecutionState) -> None:
@@ -94,7 +93,7 @@ def _look_at_pending(state: ExecutionState, run: NodeRun) -> Action | None:
             return (skip, "stopWhen", [])
         if stopped == ERROR:
             error = trigger_error(state, index, planned.stop, weigher(state, index, latest=True))
-            return (attempts.fail_node, "expression", error)
+            return (fail_node, "expression", error)
     start = verdicts[roots[START][index]]
     if start == UNKNOWN:
         return None
@@ -102,7 +101,7 @@ def _look_at_pending(state: ExecutionState, run: NodeRun) -> Action | None:
         return _look_at_starting(state, run)
     if start == ERROR:
         error = trigger_error(state, index, planned.start, weigher(state, index))
-        return (attempts.fail_node, "expression", error)
+        return (fail_node, "expression", error)
     reason, because = why_not(state, run)
     return (skip, reason, because)
 
@@ -118,7 +117,7 @@ def _look_at_starting(state: ExecutionState, run: NodeRun) -> Action | None:
             return None
         if skipped == ERROR:
             error = trigger_error(state, index, planned.skip, weigher(state, index, now=True))
-            return (attempts.fail_node, "expression", error)
+            return (fail_node, "expression", error)
     hold = network.roots[HELD][index]
     if hold >= 0 and state.truth.held(hold):
         return None
@@ -126,7 +125,7 @@ def _look_at_starting(state: ExecutionState, run: NodeRun) -> Action | None:
         _prepare(state, run)
     except Unjudgeable as unjudgeable:
         error = unjudgeable.diagnostic
-        return (attempts.fail_node, "expression", error)
+        return (fail_node, "expression", error)
     return (queue,)
 
 
@@ -157,12 +156,6 @@ def queue(state: ExecutionState, run: NodeRun) -> None:
     state.ready.append((run.index, None))
 
 
-def skip(state: ExecutionState, run: NodeRun, reason: str, because: list[str]) -> None:
-    """A pending node is skipped."""
-    run.why = "; ".join(because) or None
-    state.end_node(run, "skipped", reason, {"reason": reason, "because": because})
-
-
 def stop(state: ExecutionState, run: NodeRun) -> None:
     """An active node's ``stopWhen`` became true."""
     state.stop_work(run, "stopWhen")
@@ -174,44 +167,15 @@ def stop(state: ExecutionState, run: NodeRun) -> None:
         cancel(state, run, "stopWhen")
 
 
-def cancel(state: ExecutionState, run: NodeRun, reason: str) -> None:
-    """An active node is cancelled; what its attempt had set is dropped."""
-    state.stop_work(run, reason)
-    run.failed_outputs, run.outputs = run.outputs, {}
-    state.end_node(run, "cancelled", reason, {"reason": reason})
-
-
 def _fail_running(state: ExecutionState, run: NodeRun) -> None:
     planned = run.planned
     assert planned.stop is not None
     error = trigger_error(state, run.index, planned.stop, weigher(state, run.index, latest=True))
     state.stop_work(run, "expression")
     run.failed_outputs = run.outputs
-    attempts.fail_node(state, run, "expression", error)
+    fail_node(state, run, "expression", error)
 
 
 def why_not(state: ExecutionState, run: NodeRun) -> tuple[str, list[str]]:
     """``blocked`` or ``unsatisfied``, with the sub-expressions that made ``startWhen`` false."""
     return reason_of(state, weigher(state, run.index).causes(run.planned.start.root))
-
-
-def reason_of(state: ExecutionState, causes: Iterable[Cause]) -> tuple[str, list[str]]:
-    """The reason of a skip from the leaves that caused it."""
-    reason = "unsatisfied"
-    because: list[str] = []
-    for cause in causes:
-        if len(because) < 20:
-            because.append(cause_text(state, cause))
-        if blocks(state, cause):
-            reason = "blocked"
-    return reason, because
-
-
-def blocks(state: ExecutionState, cause: Cause) -> bool:
-    """Whether a leaf asks for success or progress of a node that failed, was cancelled, or was kept from running by that."""
-    if cause.verdict != FALSE or not cause.even or not cause.source:
-        return False
-    other = state.nodes.get(cause.source)
-    if other is None or (cause.event not in _ASKS_FOR_SUCCESS and cause.event not in other.planned.emits):
-        return False
-    return other.state in ("failed", "cancelled") or (other.state == "skipped" and other.reason in BLOCKING_SKIPS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from yamlflow_nb.views.text import MARKS, details, headline, progress, seconds
+from yamlflow_nb.services.run_text import MARKS, details, headline, progress, seconds
 
 _COLOURS = {
     "completed": "#1a7f37", "failed": "#cf222e", "skipped": "#6e7781", "cancelled": "#9a6700", "running": "#0969da",

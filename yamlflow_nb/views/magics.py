@@ -14,7 +14,7 @@ from yamlflow_nb import bootstrap
 from yamlflow_nb.domain.diagnostic import DiagnosticError
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.views.html import as_html
-from yamlflow_nb.views.text import as_text
+from yamlflow_nb.services.run_text import as_text
 
 _HELP = """%%pipeline [--input k=v] [--dry-run]   run the cell's YAML and show it
 %pipeline list                         the newest executions
@@ -51,14 +51,20 @@ class PipelineMagics(Magics):
         except DiagnosticError as error:
             raise PipelineProblem(str(error)) from None
         if options.name:
-            self.shell.user_ns[options.name] = execution
+            self._names[options.name] = execution
         return execution
 
+    @property
+    def _names(self) -> dict[str, Any]:
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
+
     def _run(self, cell: str, options: Any) -> Execution:
-        inputs = dict(self.shell.user_ns[options.inputs]) if options.inputs else {}
+        inputs = dict(self._names[options.inputs]) if options.inputs else {}
         inputs.update(given(pair) for pair in options.input)
         services = bootstrap.services(options.store)
-        execution = services.executions.start(cell, inputs, name="<cell>", namespace=self.shell.user_ns)
+        execution = services.executions.start(cell, inputs, name="<cell>", namespace=self._names)
         try:
             execution.wait(or_waiting=True)
         except KeyboardInterrupt:
@@ -70,7 +76,7 @@ class PipelineMagics(Magics):
                 execution.raise_if_failed()
         return execution
 
-    @line_magic("pipeline")
+    @line_magic("pipeline")  # type: ignore[arg-type]
     def commands(self, line: str) -> Execution | None:
         """list, show, why, help."""
         verb, *rest = line.split() or ["help"]

@@ -115,7 +115,10 @@ class SQLiteRepository:
     def events(self, execution_id: str, since: int = 0) -> list[StoredEvent]:
         """The events after number ``since``."""
         query = "SELECT number, at, type, source, payload, round FROM events WHERE execution_id = ? AND number > ? ORDER BY number"
-        return [StoredEvent(*row[:4], loads(row[4]), row[5]) for row in self._rows(query, execution_id, since)]
+        return [
+            StoredEvent(number, at, kind, source, loads(payload), round_)
+            for number, at, kind, source, payload, round_ in self._rows(query, execution_id, since)
+        ]
 
     def nodes(self, execution_id: str) -> list[NodeRecord]:
         rows = self._rows(f"SELECT {', '.join(_NODE)} FROM nodes WHERE execution_id = ?", execution_id)  # noqa: S608

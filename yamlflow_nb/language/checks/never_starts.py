@@ -39,10 +39,10 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
         hindrances = found.hindrances[model.nodes[index].id]
         for hindrance in hindrances:
             if hindrance.waits_for in dead:
-                waiting.setdefault(hindrance.waits_for, []).append(index)  # type: ignore[arg-type]
+                waiting.setdefault(hindrance.waits_for, []).append(index)
         own = [hindrance for hindrance in hindrances if hindrance.waits_for is None]
         if own or not any(hindrance.waits_for in dead for hindrance in hindrances):
-            roots[index] = (own or hindrances or [None])[0]
+            roots[index] = next(iter(own or hindrances), None)
     for index, cause in roots.items():
         yield _report(model, index, cause, _downstream(index, waiting))
 

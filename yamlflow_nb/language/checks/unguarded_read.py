@@ -92,9 +92,9 @@ def _open_reads(model: CheckModel, node: int, expression: ValueExpression) -> It
 def _asks_about(expression: ValueExpression, read: NameRead) -> bool:
     """``defined(a.n) and a.n > 0``, ``a.run.state == 'completed' and a.n > 0``."""
     for other in expression.reads:
-        if other.path[0] == read.path[0]:
-            if other.path[1:2] == ("run",) or (other.guard == "default" and _overlap(other.path, read.path)):
-                return True
+        about = other.path[1:2] == ("run",) or (other.guard == "default" and _overlap(other.path, read.path))
+        if about and other.path[0] == read.path[0]:
+            return True
     return False
 
 
