@@ -80,7 +80,9 @@ def test_the_demo_is_checked_and_simulated_without_any_extra():
         "text = open('examples/flights/flights.pipeline.yaml', encoding='utf-8').read(); "
         "print([finding.render() for finding in validate(text)]); "
         "first = {'flights': 24951, 'never_left': 0.05, 'no_weather': 0.0}; "
-        "run = simulate(text, outcomes={'quality': {'state': 'completed', 'outputs': {'first': first}}}); "
+        "table = {'path': 'x', 'sha256': '0', 'schema': {}, 'rows': 1}; "
+        "given = {'prepare': {'flights': table, 'weather': table}, 'extract': {'result': table}, 'quality': {'first': first}}; "
+        "run = simulate(text, outcomes={name: {'state': 'completed', 'outputs': outputs} for name, outputs in given.items()}); "
         "print(run.nodes['storms'].state, run.nodes['routine'].state, run.nodes['routine'].reason)"
     )
     assert outcome.stdout.splitlines() == ["[]", "completed skipped unsatisfied"], outcome.stderr

@@ -305,6 +305,9 @@ class NodeReader:
         values = written.values
         values["id"] = self.node_id(path, node)
         self.what(path, node, own, written)
+        if "waitTimeout" in node.items and not self.waits(written):
+            message = "`waitTimeout` is for approval and wait alone: this node waits for nobody"
+            reading.report("YF132", (*path, "waitTimeout"), message, "`timeout` limits an attempt", on_key=True)
         for field, slots in self.inherited:
             if field not in node.items:
                 for slot in slots:
@@ -360,6 +363,12 @@ class NodeReader:
         written.values["type"] = kind.name
         written.values["fields"] = declarations.task_fields(reading, path, own, kind)
         written.expressions.fields = field_templates(reading, path, own, kind)
+
+    def waits(self, written: Written) -> bool:
+        """Whether the node's task waits for a person or an event; also where its task is not known."""
+        task = self.tasks.get(written.values.get("taskDefinition", ""))
+        kind = self.reading.task_types.get(task.type if task is not None else written.values.get("type", ""))
+        return kind is None or kind.waits is not None
 
     def stray(self, path: Path, key: str, node: MappingNode) -> None:
         if any(key in declarations.field_names(kind) for kind in self.reading.task_types.values()):

@@ -186,7 +186,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
         if run.state == "waiting":
             state.move(run, "running")
         run.iteration += 1
-        run.number = 0
+        run.last_number, run.number = run.number, 0
         if repeat.delay > 0:
             state.set_timer("repeat", run, None, state.now + repeat.delay)
         else:

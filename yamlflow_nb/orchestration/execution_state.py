@@ -87,6 +87,7 @@ class NodeRun(ItemRun):
         "index",
         "iteration",
         "iterations_done",
+        "last_number",
         "opened",
         "planned",
         "why",
@@ -103,6 +104,8 @@ class NodeRun(ItemRun):
         self.fan: Fan | None = None
         self.iteration = 0
         self.iterations_done = 0
+        self.last_number = 0
+        """Attempts of the iteration before, while the next one waits for its delay."""
         self.ignored = False
         self.opened = False
         self.escalated = False
@@ -117,7 +120,7 @@ class NodeRun(ItemRun):
         """Attempts of the node (of its last iteration); a ``forEach`` container that ran counts one."""
         if self.fan is not None:
             return 0 if self.started_at is None else 1
-        return self.number
+        return self.number or self.last_number
 
     def has(self, event: str) -> bool:
         """Whether one of its events is stored in this round."""
@@ -148,6 +151,10 @@ class ExecutionState:
         self.paused = False
         self.finishing = False
         self.halted: str | None = None
+        self.committing = False
+        """While the decisions of a pass are carried out."""
+        self.halt_next: str | None = None
+        """What stops everything once they are."""
         self.cancelled = False
         self.closed = False
         self.ended: str | None = None

@@ -54,4 +54,8 @@ def fail_node(state: ExecutionState, run: NodeRun, reason: str, diagnostic: Diag
     error_text = {"type": run.error_type, "message": run.error.message}
     state.end_node(run, "failed", reason, {"reason": reason, "error": error_text, "code": run.error.code})
     if handled == "stop" and not ignored:
-        halt(state, "onFailure")
+        if state.committing:
+            # What the others of this pass decided was decided by the same facts: they come first.
+            state.halt_next = "onFailure"
+        else:
+            halt(state, "onFailure")

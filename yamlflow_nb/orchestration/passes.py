@@ -51,10 +51,15 @@ def _pass(state: ExecutionState) -> None:
             decided.append((run, run.state, action))
     if halts is not None:
         ending.halt(state, halts)
+    state.committing = True
     for run, seen, (act, *details) in decided:
         # A stop of everything, decided in the same pass, comes first.
         if run.state == seen:
             act(state, run, *details)
+    state.committing = False
+    if state.halt_next is not None:
+        reason, state.halt_next = state.halt_next, None
+        ending.halt(state, reason)
 
 
 def _look_at_pipeline(state: ExecutionState) -> str | None:

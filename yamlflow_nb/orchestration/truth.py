@@ -56,8 +56,11 @@ class Truth:
         for gate, kind in enumerate(network.kind):
             if kind == VOLATILE or (kind == VALUE and network.arity[gate] == 0):
                 self.reconsider(gate)
-            elif network.arity[gate] == 0 and kind in (AND, OR, COUNT):
-                self._move(gate, self._counted(gate), UNKNOWN)
+            elif kind == COUNT or (network.arity[gate] == 0 and kind in (AND, OR)):
+                # A comparison may be certain before anything happens: one event is never there twice.
+                verdict = self._counted(gate)
+                if verdict != UNKNOWN and self.of_gate[gate] == UNKNOWN:
+                    self._move(gate, verdict, UNKNOWN)
 
     def settle(self, atom: int, verdict: int) -> None:
         """An atom becomes known (one read as ``now:`` may also turn from false to true)."""
