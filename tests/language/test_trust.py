@@ -69,7 +69,10 @@ def test_what_has_no_value_fails_the_node_and_is_never_false(expression: str, re
 @pytest.mark.trust("2A")
 @pytest.mark.parametrize("name", ["items", "keys", "count", "values", "get"])
 def test_a_name_is_a_key_of_the_data_never_a_method(name: str) -> None:
-    text = "name: p\nnodes:\n  - {id: a, type: python, code: pass}\n" + with_condition("{{ a." + name + " == 'val' }}").split("\n", 3)[3]
+    text = (
+        "name: p\nnodes:\n  - {id: a, type: python, code: pass}\n"
+        + with_condition("{{ a." + name + " == 'val' }}").split("\n", 3)[3]
+    )
     done = simulate(text, outcomes={"a": {"state": "completed", "outputs": {name: "val"}}})
     assert done.nodes["b"].state == "completed"
 
@@ -154,7 +157,14 @@ def test_what_is_too_large_or_too_deep_is_refused_quickly(text: str) -> None:
 @pytest.mark.trust("B10")
 @pytest.mark.parametrize(
     "text",
-    ["name: p\n".encode("utf-16"), b"name: caf\xe9\n", b"name: \x00\n", "name: \ud800\n", "name: p\nnodes:\n\t- id: a\n", "name: p\n---\nname: q\n"],
+    [
+        "name: p\n".encode("utf-16"),
+        b"name: caf\xe9\n",
+        b"name: \x00\n",
+        "name: \ud800\n",
+        "name: p\nnodes:\n\t- id: a\n",
+        "name: p\n---\nname: q\n",
+    ],
 )
 def test_other_encodings_and_second_documents_are_refused(text: str | bytes) -> None:
     assert first(text)
@@ -171,7 +181,9 @@ def test_an_unquoted_expression_says_so_and_is_mended() -> None:
 def test_a_comment_that_cuts_an_expression_is_found_and_mended() -> None:
     text = HEAD + "  - id: b\n    type: python\n    code: pass\n    startWhen: event:a.completed #1 && event:a.started\n"
     assert first(text).line == 7
-    assert "'event:a.completed #1" in apply_fixes(text, validate(text)) or '"event:a.completed #1' in apply_fixes(text, validate(text))
+    assert "'event:a.completed #1" in apply_fixes(text, validate(text)) or '"event:a.completed #1' in apply_fixes(
+        text, validate(text)
+    )
 
 
 @pytest.mark.trust("B31")
@@ -195,7 +207,10 @@ def test_nodes_that_wait_for_each_other_are_found_and_the_circle_is_printed() ->
 @pytest.mark.trust("F48")
 @pytest.mark.parametrize(("event", "meant"), [("extrct.completed", "extract"), ("extract.complete", "completed")])
 def test_a_mistyped_node_or_event_names_the_nearest(event: str, meant: str) -> None:
-    text = "name: p\nnodes:\n  - {id: extract, type: python, code: pass}\n" f"  - {{id: b, type: python, code: pass, startWhen: 'event:{event}'}}\n"
+    text = (
+        "name: p\nnodes:\n  - {id: extract, type: python, code: pass}\n"
+        f"  - {{id: b, type: python, code: pass, startWhen: 'event:{event}'}}\n"
+    )
     found = first(text)
     assert meant in (found.hint or "") + found.message
     assert codes(apply_fixes(text, validate(text))) == []

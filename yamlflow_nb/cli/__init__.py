@@ -34,8 +34,8 @@ class _Verbs(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _VERBS:
             return None
-        command: click.Command = import_module(f"yamlflow_nb.cli.{name}_verb").command
-        return command
+        found: click.Command = import_module(f"yamlflow_nb.cli.{name}_verb").command
+        return found
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -44,7 +44,7 @@ class _Verbs(click.Group):
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="yamlflow_nb")
-def _commands() -> None:
+def command() -> None:
     """Pipelines in YAML: run them, ask them why."""
 
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")
     try:
-        code = _commands.main(arguments, prog_name="yamlflow", standalone_mode=False)
+        code = command.main(arguments, prog_name="yamlflow", standalone_mode=False)
     except click.exceptions.Abort:
         code = INTERRUPTED
     except click.ClickException as error:

@@ -30,7 +30,7 @@ CODES: dict[str, ErrorCode] = {
         "an attempt timed out",
         "It ran longer than `timeout`, or nobody answered within `waitTimeout`.",
         "",
-        "Raise the limit or make the work smaller.",
+        "Raise the limit or reduce the work.",
     ),
     "YF412": ErrorCode(
         "failWhen is true",

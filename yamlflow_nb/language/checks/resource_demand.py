@@ -12,7 +12,7 @@ nodes:
   - {id: train, type: python, code: "pass", resources: {pool: gpu, slots: 2}}
 ```
 
-**Fix.** Ask for less, or make the pool larger.
+**Fix.** Ask for less, or enlarge the pool.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
                 CODE,
                 model.at(path),
                 f"`{model.nodes[index].id}` asks for {slots} slots of the pool `{demand['pool']}`, which has {size}",
-                hint="it would be queued for ever; ask for less or make the pool larger",
+                hint="it would be queued for ever; ask for less or enlarge the pool",
             )
 
 
