@@ -50,9 +50,9 @@ def test_an_attack_is_refused_when_it_is_read(expression: str) -> None:
 
 
 AT_RUN_TIME = [
-    ("'x' * 100000000 == ''", "expression"), ("9999999999 * 9999999999 * 9999999999 * 9999999999 * 9999999999 * 9999999999 * 9999999999 "
-     "* 9999999999 > 0", "expression"), ("'%d' % 1 == '1'", "expression"), ("1 / 0 > 1", "expression"), ("null > 1", "expression"),
-    ("'a' > 1", "expression"), ("a.missing > 1", "expression"), ("a.n + 'x' == 1", "expression"),
+    ("'x' * 100000000 == ''", "expression"), (" * ".join(["9999999999"] * 8) + " > 0", "expression"),
+    ("'%d' % 1 == '1'", "expression"), ("1 / 0 > 1", "expression"), ("null > 1", "expression"), ("'a' > 1", "expression"),
+    ("a.missing > 1", "expression"), ("a.n + 'x' == 1", "expression"),
 ]  # fmt: skip
 
 

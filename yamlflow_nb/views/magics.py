@@ -13,8 +13,8 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from yamlflow_nb import bootstrap
 from yamlflow_nb.domain.diagnostic import DiagnosticError
 from yamlflow_nb.services.execution import Execution
-from yamlflow_nb.views.html import as_html
 from yamlflow_nb.services.run_text import as_text
+from yamlflow_nb.views.html import as_html
 
 _HELP = """%%pipeline [--input k=v] [--dry-run]   run the cell's YAML and show it
 %pipeline list                         the newest executions
