@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 from tests.trust_table import TABLE, known_rows, report
 
+# Rows are added with the change that makes them true, and never taken away.
+PROMISED = ["2A", *(f"B{n}" for n in range(1, 12)), "B30", "B31", "B34", "B39", *(f"F{n}" for n in range(47, 54))]
 
-def test_the_page_has_every_row_this_far():
+
+def test_the_page_keeps_every_row_that_was_promised():
     rows = known_rows(TABLE.read_text(encoding="utf-8"))
-    expected = ["2A", *(f"B{n}" for n in range(1, 12)), "B31", "B34", *(f"F{n}" for n in range(47, 54))]
-    assert list(rows) == expected
+    assert [row for row in PROMISED if row not in rows] == []
+
+
+def test_the_rows_stand_in_order_and_once():
+    rows = re.findall(r"^\| ([A-Z])([0-9]+) \|", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == sorted(set(rows), key=lambda row: (row[0], int(row[1])))
 
 
 def test_a_row_without_a_test_is_named():
