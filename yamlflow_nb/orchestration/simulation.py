@@ -25,6 +25,7 @@ from yamlflow_nb.domain.event import (
     TimerFired,
 )
 from yamlflow_nb.domain.execution_plan import ExecutionPlan, PlannedNode
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.orchestration.ending import waits_for
 from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
 from yamlflow_nb.orchestration.execution_state import ExecutionState
@@ -201,6 +202,7 @@ class Simulator:
             self.send(fact)
 
 
+@uncollected
 def simulate_plan(
     plan: ExecutionPlan,
     inputs: Mapping[str, Any] | None = None,
