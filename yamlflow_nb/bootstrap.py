@@ -8,11 +8,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from yamlflow_nb.services.execution_service import ExecutionService
-from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.task_service import TaskService
+if TYPE_CHECKING:
+    from yamlflow_nb.services.execution_service import ExecutionService
+    from yamlflow_nb.services.pipeline_service import PipelineService
+    from yamlflow_nb.services.task_service import TaskService
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ _making = threading.Lock()
 def pipelines() -> PipelineService:
     """Definitions alone: needs no store, and loads nothing that runs."""
     from yamlflow_nb.executors.registry import task_types
+    from yamlflow_nb.services.pipeline_service import PipelineService
 
     return PipelineService(task_types())
 
@@ -78,6 +80,9 @@ def _make(path: Path) -> Services:
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
     from yamlflow_nb.loop.kernel_loop import KernelLoop
+    from yamlflow_nb.services.execution_service import ExecutionService
+    from yamlflow_nb.services.pipeline_service import PipelineService
+    from yamlflow_nb.services.task_service import TaskService
 
     artifacts = LocalArtifacts(path.parent / "artifacts")
     repository = SQLiteRepository(path)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError, Diagnostic, errors
-from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.execution_plan import ExecutionPlan
     from yamlflow_nb.orchestration.simulation import Script, Simulation
 
 
