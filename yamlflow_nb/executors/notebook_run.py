@@ -45,7 +45,9 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             nb_man, kernel_name=kernel_name, hand_over=options["hand_over"], timeout=None, startup_timeout=60,
             log_output=False, resources={"metadata": {"path": options["kernel_folder"]}},
         )  # fmt: skip
-        return client.execute(env=options["env"])
+        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
+        with options["kernel_log"].open("ab") as log:
+            return client.execute(env=options["env"], stdout=log, stderr=log)
 
 
 papermill_engines.register(_ENGINE, _Engine)
@@ -74,6 +76,7 @@ def run_notebook(
         execute_notebook(
             str(prepared), str(executed), engine_name=_ENGINE, kernel_name=kernel, progress_bar=False, log_output=False,
             hand_over=hand_over, env=env, kernel_folder=str(cwd),
+            kernel_log=folder / "kernel.log",
         )  # fmt: skip
     finally:
         prepared.unlink(missing_ok=True)
