@@ -5,7 +5,6 @@ Success is told by the run itself, never by the saved copy: papermill marks ever
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,9 @@ def run_notebook(
     env: dict[str, str],
 ) -> dict[str, Any]:
     """Run a copy of ``source`` as ``executed`` and give the values of ``names``. Raises papermill's and nbclient's errors."""
-    notebook = nbformat.read(source, as_version=4)
-    _inject(notebook, assignments, parameters_cell)
+    notebook = _read(source)
+    if assignments:
+        _inject(notebook, assignments, parameters_cell)
     prepared = folder / f".prepared-{source.name}"
     nbformat.write(notebook, prepared)
     handed = folder / ".outputs.json"
@@ -83,11 +83,20 @@ def run_notebook(
     if not names:
         return {}
     try:
-        return taken(json.loads(handed.read_text(encoding="utf-8")))
+        return taken(handed.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TaskFailed("OutputError", "the kernel did not hand its outputs over") from None
     finally:
         handed.unlink(missing_ok=True)
+
+
+def _read(source: Path) -> Any:
+    try:
+        return nbformat.read(source, as_version=4)
+    except OSError as error:
+        raise TaskFailed("FileNotFoundError", f"the notebook {source} cannot be read: {error.strerror}") from None
+    except Exception as error:  # no UTF-8, no JSON, no notebook, of a later format: nbformat has no common class for them
+        raise TaskFailed("NotANotebook", f"{source} cannot be read as a notebook: {str(error).splitlines()[0][:200]}") from None
 
 
 def _inject(notebook: Any, assignments: str, parameters_cell: str | int | None) -> None:
