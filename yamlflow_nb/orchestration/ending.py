@@ -8,13 +8,14 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution
 from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, SKIP, START, TRUE, UNKNOWN
-from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Template, TriggerNode, ValueAtom
+from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Quantified, Template, TriggerNode, ValueAtom
 from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Weigher
 from yamlflow_nb.orchestration.judgement import locate, matched_by, weigher
 from yamlflow_nb.orchestration.leaving import cancel, reason_of, skip
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
+from yamlflow_nb.orchestration.truth import counted
 from yamlflow_nb.orchestration.visible_names import StateNames
 from yamlflow_nb.planning.network import settling_fact
 
@@ -32,7 +33,7 @@ def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
     """Stop early: pending nodes are skipped and active ones cancelled, but not finally and ``always`` nodes (unless
     ``everything``). A stop ends a pause: what is still to run must be able to."""
     reason = REASONS[cause]
-    if state.halted is None or cause == "cancelled":
+    if state.halted is None or REASONS[cause] == "cancelled":
         state.halted = cause
     state.paused = False
     for run in state.order:
@@ -112,21 +113,28 @@ def _why_still_pending(state: ExecutionState, run: NodeRun) -> tuple[str, list[s
 
 def waits_for(state: ExecutionState, run: NodeRun) -> list[str]:
     """The facts that a pending node waits for: ``custom.go``, ``extract.completed``."""
-    found: dict[str, None] = {}
+    planned = run.planned
     if state.truth.of_gate[state.plan.network.roots[START][run.index]] == UNKNOWN:
-        for cause in weigher(state, run.index).causes(run.planned.start.root):
-            if cause.verdict == UNKNOWN and cause.source:
-                found[f"{cause.source}.{cause.event}"] = None
-            elif cause.verdict == UNKNOWN and isinstance(cause.node, ValueAtom):
-                for read in cause.node.expression.reads:
-                    fact = settling_fact(read, state.plan.index)
-                    if fact is not None and event_verdict(state, *fact) == UNKNOWN:
-                        found[f"{fact[0]}.{fact[1]}"] = None
+        facts = _unknown_facts(state, weigher(state, run.index), planned.start.root)
     else:
-        found.update(
-            (f"{source}.{event}", None) for source, event in run.planned.holds if event_verdict(state, source, event) == UNKNOWN
-        )
-    return list(found)
+        facts = [fact for fact in planned.holds if event_verdict(state, *fact) == UNKNOWN]
+        if planned.skip is not None:
+            facts = [*_unknown_facts(state, weigher(state, run.index, now=True), planned.skip.root), *facts]
+    return list(dict.fromkeys(f"{source}.{event}" for source, event in facts))
+
+
+def _unknown_facts(state: ExecutionState, scale: Weigher, root: TriggerNode) -> list[tuple[str, str]]:
+    """The facts that keep an expression unknown."""
+    if scale.weigh(root) != UNKNOWN:
+        return []
+    found: list[tuple[str, str]] = []
+    for cause in scale.causes(root):
+        if cause.verdict == UNKNOWN and cause.source:
+            found.append((cause.source, cause.event))
+        elif cause.verdict == UNKNOWN and isinstance(cause.node, ValueAtom):
+            facts = [settling_fact(read, state.plan.index) for read in cause.node.expression.reads if read.guard != "peek"]
+            found += [fact for fact in facts if fact is not None and scale.event(*fact) == UNKNOWN]
+    return found
 
 
 # --- who keeps it waiting ------------------------------------------------------------------------------------------
@@ -257,18 +265,19 @@ class _Possible:
             self._event(source, event, now) for source, event in Weigher(lambda *_: 0, lambda _: 0, self._matched).listed(node)
         ]
         quantifier = getattr(node, "quantifier", "any")
-        if quantifier == "count":
-            return (
-                frozenset({TRUE, FALSE})
-                if any(len(atom) != 1 or self._moves(atom) for atom in atoms) and any(atoms)
-                else frozenset()
-            )
+        if isinstance(node, Quantified) and node.quantifier == "count":
+            return _countable(atoms, node.comparison or "==", node.threshold or 0)
         combined = _combined(atoms, quantifier == "all")
         return frozenset({TRUE: FALSE, FALSE: TRUE}[verdict] for verdict in combined) if quantifier == "none" else combined
 
-    @staticmethod
-    def _moves(atom: frozenset[int]) -> bool:
-        return TRUE in atom
+
+def _countable(atoms: list[frozenset[int]], comparison: str, number: int) -> frozenset[int]:
+    """The reachable verdicts of a ``count`` from those of its atoms; an atom that has none stays unknown."""
+    least = sum(atom == {TRUE} for atom in atoms)
+    free = sum(len(atom) > 1 for atom in atoms)
+    never = sum(not atom for atom in atoms)
+    found = {counted(comparison, number, least + extra, least + extra + never) for extra in range(free + 1)}
+    return frozenset(found - {UNKNOWN})
 
 
 def _combined(parts: Iterable[frozenset[int]], conjunction: bool) -> frozenset[int]:

@@ -102,6 +102,8 @@ def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
     first = fact.name not in state.custom and not state.closed
     if first:
         state.custom[fact.name] = dict(fact.payload)
+        state.variables.set_scope(f"custom.{fact.name}", fact.payload, fact.at)
+        state.turn.variables.extend((f"custom.{fact.name}", name, value) for name, value in fact.payload.items())
         state.settle("custom", fact.name, TRUE)
         state.names_changed(f"custom.{fact.name}")
     for run in state.order if ("custom", fact.name) in state.plan.network.atoms else ():

@@ -28,6 +28,7 @@ class ItemRun:
         "early",
         "error",
         "error_type",
+        "escalated",
         "failed_outputs",
         "fields",
         "inputs",
@@ -48,6 +49,7 @@ class ItemRun:
         self.early: dict[str, Any] | None = None
         self.series_started = 0.0
         self.attempt_started = 0.0
+        self.escalated = False
         self.outputs: Mapping[str, Any] = {}
         self.failed_outputs: Mapping[str, Any] = {}
         self.error: Diagnostic | None = None
@@ -78,7 +80,6 @@ class NodeRun(ItemRun):
 
     __slots__ = (
         "ending",
-        "escalated",
         "event_payloads",
         "extra",
         "fan",
@@ -86,6 +87,7 @@ class NodeRun(ItemRun):
         "ignored",
         "index",
         "iteration",
+        "iterated",
         "iterations_done",
         "last_number",
         "opened",
@@ -104,11 +106,12 @@ class NodeRun(ItemRun):
         self.fan: Fan | None = None
         self.iteration = 0
         self.iterations_done = 0
+        self.iterated: Mapping[str, Any] = {}
+        """What the last iteration that succeeded has output."""
         self.last_number = 0
         """Attempts of the iteration before, while the next one waits for its delay."""
         self.ignored = False
         self.opened = False
-        self.escalated = False
         self.why: str | None = None
 
     @property

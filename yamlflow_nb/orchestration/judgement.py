@@ -9,7 +9,7 @@ from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Path
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, STOP, TRUE, UNKNOWN
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, START, STOP, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import BoundTemplate, NameRead, TriggerExpression, ValueAtom, ValueExpression
 from yamlflow_nb.domain.names import Absent, Namespace
 from yamlflow_nb.domain.pattern import matching
@@ -34,6 +34,9 @@ def evaluate_gate(state: ExecutionState, gate: int) -> int:
     """The verdict of a value gate of the network: settled names, or for ``stopWhen`` the latest."""
     network = state.plan.network
     latest = network.role[gate] == STOP
+    if state.closed and network.role[gate] == START and not all(is_settled(state, read) for read in network.expression[gate].reads):
+        # The run ended without the event: its payload never settles.
+        return UNKNOWN
     try:
         return TRUE if evaluate_condition(network.expression[gate], StateNames(state, latest)) else FALSE
     except AbsentError:
@@ -74,7 +77,7 @@ def is_settled(state: ExecutionState, read: NameRead, own: NodeRun | None = None
     """Whether a name that an expression reads is settled (names of ``own``, whose attempt just ended, are)."""
     fact = None if read.guard == "peek" else settling_fact(read, state.plan.index)
     if fact is None or fact[0] == "custom":
-        return fact is None or fact[1] in state.custom or state.closed or own is not None
+        return fact is None or fact[1] in state.custom or own is not None
     if own is not None and fact[0] == own.planned.id:
         return True
     return event_verdict(state, *fact) != UNKNOWN

@@ -59,8 +59,8 @@ class Simulation:
     """What a pipeline would do.
 
     ``status`` and ``reason`` of the execution, ``outputs``, ``error`` (why it failed, or None); ``nodes`` by id; ``events``
-    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node) and events (``custom.go``)
-    that are outstanding when it stops with any.
+    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node), events (``custom.go``) and
+    the ``resume`` that are outstanding when it stops with any.
     """
 
     def __init__(self, state: ExecutionState) -> None:
@@ -69,7 +69,7 @@ class Simulation:
         self.reason = state.reason
         self.outputs = dict(state.outputs)
         self.error = state.error
-        self.waiting_for = outstanding(state)
+        self.waiting_for = [*outstanding(state), *(["resume"] if state.status == "paused" else [])]
 
     @cached_property
     def nodes(self) -> dict[str, SimulatedNode]:
