@@ -12,7 +12,7 @@ from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, No
 from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Weigher
-from yamlflow_nb.orchestration.judgement import locate, matched_by, weigher
+from yamlflow_nb.orchestration.judgement import evaluated, is_settled, locate, matched_by, weigher
 from yamlflow_nb.orchestration.leaving import cancel, reason_of, skip
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
 from yamlflow_nb.orchestration.truth import counted
@@ -119,7 +119,7 @@ def waits_for(state: ExecutionState, run: NodeRun) -> list[str]:
     else:
         facts = [fact for fact in planned.holds if event_verdict(state, *fact) == UNKNOWN]
         if planned.skip is not None:
-            facts = [*_unknown_facts(state, weigher(state, run.index, now=True), planned.skip.root), *facts]
+            facts = [*_unknown_facts(state, weigher(state, run.index), planned.skip.root), *facts]
     return list(dict.fromkeys(f"{source}.{event}" for source, event in facts))
 
 
@@ -198,24 +198,39 @@ def _can_be_settled(state: ExecutionState, run: NodeRun, live: set[str]) -> bool
     skip = network.roots[SKIP][run.index]
     if run.planned.skip is not None and verdicts[skip] == UNKNOWN:
         root = run.planned.skip.root
-        return _supposing(state, run).weigh(root) == UNKNOWN and bool(possible.verdicts(root, now=True))
+        return _supposing(state, run, now=True).weigh(root) == UNKNOWN and bool(possible.verdicts(root, now=True))
     hold = network.roots[HELD][run.index]
     if hold >= 0 and state.truth.held(hold):
-        return all(possible.fact(source, event) for source, event in run.planned.holds)
+        held_by = [source for source, event in run.planned.holds if event_verdict(state, source, event) == UNKNOWN]
+        early = [source for source in held_by if not state.nodes[source].planned.is_finally]
+        return bool(early) and live.issuperset(early)
     return False
 
 
-def _supposing(state: ExecutionState, run: NodeRun) -> Weigher:
+def _supposing(state: ExecutionState, run: NodeRun, now: bool = False) -> Weigher:
     """Verdicts with ``pipeline.finishing`` false and finally nodes never running."""
-    now = weigher(state, run.index)
+    known = weigher(state, run.index, now=now)
 
     def event(source: str, name: str) -> int:
-        verdict = now.event(source, name)
+        verdict = known.event(source, name)
         if verdict == UNKNOWN and (source == "pipeline" or (source in state.nodes and state.nodes[source].planned.is_finally)):
             return FALSE
         return verdict
 
-    return Weigher(event, now.value, now.matched)
+    def value(atom: ValueAtom) -> int:
+        verdict = known.value(atom)
+        late = verdict == UNKNOWN and all(is_settled(state, read) or _is_late(state, read) for read in atom.expression.reads)
+        return evaluated(state, atom) if late else verdict
+
+    return Weigher(event, value, known.matched)
+
+
+def _is_late(state: ExecutionState, read: NameRead) -> bool:
+    """Whether a name is settled by finishing, or by a finally node."""
+    if read.path[0] == "system":
+        return True
+    run = state.nodes.get(str(read.path[0]))
+    return run is not None and run.planned.is_finally
 
 
 class _Possible:
@@ -225,7 +240,7 @@ class _Possible:
         self._state = state
         self._live = live
         self._matched = matched_by(state, run.index)
-        self._value = weigher(state, run.index).value
+        self._value = _supposing(state, run).value
 
     def fact(self, source: str, event: str) -> bool:
         """Whether an event atom is known, or may come to be."""

@@ -63,14 +63,19 @@ def weigher(state: ExecutionState, owner: int, latest: bool = False, now: bool =
     def value(atom: ValueAtom) -> int:
         if not latest and not all((now and read.path[0] == "custom") or is_settled(state, read) for read in atom.expression.reads):
             return UNKNOWN
-        try:
-            return TRUE if evaluate_condition(atom.expression, StateNames(state, latest)) else FALSE
-        except AbsentError:
-            return UNKNOWN if latest else ERROR
-        except ExpressionError:
-            return ERROR
+        return evaluated(state, atom, latest)
 
     return Weigher(event, value, matched_by(state, owner))
+
+
+def evaluated(state: ExecutionState, atom: ValueAtom, latest: bool = False) -> int:
+    """A value atom's verdict by what is there: names that are not settled count as absent."""
+    try:
+        return TRUE if evaluate_condition(atom.expression, StateNames(state, latest)) else FALSE
+    except AbsentError:
+        return UNKNOWN if latest else ERROR
+    except ExpressionError:
+        return ERROR
 
 
 def is_settled(state: ExecutionState, read: NameRead, own: NodeRun | None = None) -> bool:

@@ -163,7 +163,7 @@ class Simulator:
         self._script = OutcomeScript(outcomes)
         self._queue: list[tuple[float, int, int, Fact]] = []
         self._scheduled = 0
-        self._due: dict[str, float] = {}
+        self._due: dict[str, int] = {}
 
     def send(self, fact: Fact, rank: int = 0) -> None:
         self._scheduled += 1
@@ -175,15 +175,15 @@ class Simulator:
         while queue and state.ended is None:
             if max_time is not None and queue[0][0] > max_time:
                 return
-            fact = pop(queue)[3]
-            if isinstance(fact, TimerFired) and self._due.get(fact.timer) != fact.at:
-                continue
+            _, _, number, fact = pop(queue)
+            if isinstance(fact, TimerFired) and self._due.get(fact.timer) != number:
+                continue  # cancelled, or set anew: perhaps for the very same instant
             for decision in decide(state, fact)[1].decisions:
                 if isinstance(decision, StartTask):
                     self._start(decision)
                 elif isinstance(decision, SetTimer):
-                    self._due[decision.timer] = decision.at
                     self.send(TimerFired(decision.at, decision.timer))
+                    self._due[decision.timer] = self._scheduled
                 elif isinstance(decision, CancelTimer):
                     self._due.pop(decision.timer, None)
 
