@@ -8,8 +8,8 @@ A case is a heading (``##``), prose that states one rule, a fenced ``yaml`` bloc
 - ``reversed: true``: the same must come when the nodes stand in the opposite order.
 - ``letters`` and ``table``: ``EXPRESSION`` in the pipeline is replaced by each expression of the table, with the letters
   written out; the table says the value that node ``x`` finds: true, false, unknown or error.
-- ``expect``: what must come (see ``_check``; ``error_place`` of a node is line, column and end column); ``invalid``, ``warning``, ``valid`` speak of ``validate``, ``input_error`` of
-  the inputs.
+- ``expect``: what must come (see ``_check``; ``error_place`` of a node is line, column and end column); ``invalid``,
+  ``warning``, ``valid`` speak of ``validate``, ``input_error`` of the inputs.
 """
 
 from __future__ import annotations
