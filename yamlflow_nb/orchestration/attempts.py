@@ -171,6 +171,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
+    state.variables.set_scope(run.planned.id, run.outputs, state.now)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -208,6 +209,7 @@ def fail_attempt(
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
+        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
         state.names_changed(run.planned.id)
     diagnostic = Diagnostic(CODES[reason], "error", error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
@@ -327,6 +329,7 @@ def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:
     slot.early = {**(slot.early or {}), **fact.outputs}
     slot.outputs = {**slot.outputs, **fact.outputs}
     if fact.attempt.item is None:
+        state.variables.set_scope(run.planned.id, run.outputs, state.now)
         state.turn.variables.extend((run.planned.id, name, value) for name, value in fact.outputs.items())
         state.names_changed(run.planned.id)
 

@@ -269,6 +269,8 @@ class ExecutionState:
         if run.outputs:
             self.variables.set_scope(node_id, run.outputs, now)
             self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+        elif node_id in self.variables.scopes:
+            self.variables.drop_scope(node_id)
         network = self.plan.network
         atoms = network.atoms_of.get(node_id)
         if atoms is not None:
