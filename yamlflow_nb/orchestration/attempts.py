@@ -68,6 +68,7 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
     slot.attempt = key = AttemptKey(planned.id, state.round, run.iteration, item, slot.number)
     slot.attempt_started = state.now
     slot.early = None
+    slot.escalated = False
     if slot.number == 1:
         slot.series_started = state.now
     inputs, slot.inputs = slot.inputs, None
@@ -154,7 +155,6 @@ def _succeed(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | Non
     if planned.fail is not None:
         verdict = fails(state, run)
         if isinstance(verdict, Diagnostic):
-            slot.failed_outputs, slot.outputs = outputs, {}
             fail_node(state, run, "expression", verdict)
             return
         if verdict is not None:
@@ -171,6 +171,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
+    state.variables.set_scope(run.planned.id, run.outputs, state.now)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -186,6 +187,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
         if run.state == "waiting":
             state.move(run, "running")
         run.iteration += 1
+        run.iterated = run.outputs
         run.last_number, run.number = run.number, 0
         if repeat.delay > 0:
             state.set_timer("repeat", run, None, state.now + repeat.delay)
@@ -204,9 +206,10 @@ def fail_attempt(
     exit_code: int | None,
 ) -> None:
     """An attempt failed: what it set is dropped; it is tried again, or the node, iteration or item failed."""
-    slot.failed_outputs, slot.outputs = outputs, {}
+    slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
+        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
         state.names_changed(run.planned.id)
     diagnostic = Diagnostic(CODES[reason], "error", error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
@@ -326,6 +329,7 @@ def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:
     slot.early = {**(slot.early or {}), **fact.outputs}
     slot.outputs = {**slot.outputs, **fact.outputs}
     if fact.attempt.item is None:
+        state.variables.set_scope(run.planned.id, run.outputs, state.now)
         state.turn.variables.extend((run.planned.id, name, value) for name, value in fact.outputs.items())
         state.names_changed(run.planned.id)
 
@@ -361,8 +365,8 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
     if slot.attempt is None:
         return
     policy = run.planned.on_timeout
-    if isinstance(policy, dict) and not run.escalated:
-        run.escalated = True
+    if isinstance(policy, dict) and not slot.escalated:
+        slot.escalated = True
         within = parse_duration(policy.get("within", "1d")) or 86_400.0
         state.set_timer("wait", run, item, state.now + within)
         return

@@ -36,6 +36,9 @@ def fail_node(state: ExecutionState, run: NodeRun, reason: str, diagnostic: Diag
     """A node failed for good; ``onFailure`` says what that means."""
     planned = run.planned
     run.error = diagnostic
+    if reason in ("expression", "repeat"):
+        # No attempt failed here: what the last one output is what was lost, and its error is of no type.
+        run.error_type, run.failed_outputs = "", run.outputs or run.failed_outputs
     handled = planned.on_failure
     ignored = handled == "ignore" or (reason == "rejected" and planned.on_reject == "ignore")
     if isinstance(handled, Recovery) and not (reason == "rejected" and planned.on_reject == "ignore"):

@@ -62,14 +62,20 @@ def _pass(state: ExecutionState) -> None:
         ending.halt(state, reason)
 
 
+_MAY_STILL_BE_STOPPED = (None, "timeout", "onFailure")
+"""What stopped the execution before: of these a cancellation, by a person or by ``stopWhen``, still makes ``cancelled``."""
+
+
 def _look_at_pipeline(state: ExecutionState) -> str | None:
     """The pipeline's ``stopWhen`` comes before any node's expressions: what stops the execution, or None."""
     gate = state.plan.network.pipeline_stop
     verdict = state.truth.of_gate[gate] if gate >= 0 else UNKNOWN
     stop_when = state.plan.stop_when
-    if verdict in (UNKNOWN, FALSE) or stop_when is None or state.halted is not None or state.finishing:
+    if verdict in (UNKNOWN, FALSE) or stop_when is None or state.halted not in _MAY_STILL_BE_STOPPED or state.finishing:
         return None
     if verdict == ERROR:
+        if state.halted is not None:
+            return None
         state.error = trigger_error(state, PIPELINE, stop_when, weigher(state, PIPELINE, latest=True))
         return "expression"
     return "stopWhen"
@@ -177,7 +183,6 @@ def _fail_running(state: ExecutionState, run: NodeRun) -> None:
     assert planned.stop is not None
     error = trigger_error(state, run.index, planned.stop, weigher(state, run.index, latest=True))
     state.stop_work(run, "expression")
-    run.failed_outputs = run.outputs
     fail_node(state, run, "expression", error)
 
 
