@@ -48,9 +48,11 @@ def _script(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CommandError("YF712", f"{path} is no JSON: {error}", 'for example {"extract": {"state": "failed"}}') from None
-    if not isinstance(found, dict):
+    outcomes = found.values() if isinstance(found, dict) else [None]
+    each = (one for outcome in outcomes for one in (outcome if isinstance(outcome, list) else [outcome]))
+    if not all(isinstance(one, dict) for one in each):
         raise CommandError("YF712", f"{path} is no mapping of nodes to outcomes", 'for example {"extract": {"state": "failed"}}')
-    return found
+    return dict(found)
 
 
 def _event(at: float, written: str) -> tuple[float, str, dict[str, Any]]:

@@ -89,7 +89,7 @@ class SQLExecutor:
             if count == 0:
                 raise TaskFailed("NoStatement", "the query holds no statement")
             if count == 1:
-                return _selected(database.sql(query, params=values) if values else database.sql(query))
+                return _selected(_one(database, query, values))
             if work.fields.get("statements") != "many":
                 raise TaskFailed("ManyStatements", "the query holds several statements; write `statements: many` to run them all")
             return _Result(database.execute(query, values or None).df())
@@ -109,6 +109,17 @@ class SQLExecutor:
                 return _Result(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
         finally:
             database.dispose()
+
+
+def _one(database: Any, query: str, values: dict[str, Any]) -> Any:
+    import duckdb
+
+    try:
+        return database.sql(query, params=values) if values else database.sql(query)
+    except (duckdb.BinderException, duckdb.CatalogException):
+        # Nothing has run yet; asked in the other way, the database draws the line and a caret.
+        database.execute(query, values or None)
+        raise
 
 
 class _Result(NamedTuple):
