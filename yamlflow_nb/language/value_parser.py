@@ -67,10 +67,10 @@ def closing_braces(text: str, opened: int) -> int:
     return -1
 
 
-def parse_value(text: str, start: int, end: int) -> ValueExpression:
+def parse_value(text: str, start: int, end: int, *, in_trigger: bool = False) -> ValueExpression:
     """The expression between ``{{`` at ``start`` and ``}}`` before ``end``. Raises ``ExpressionSyntaxError``; places count
     in ``text``."""
-    return _ValueParser(text, start, end).parse()
+    return _ValueParser(text, start, end, in_trigger).parse()
 
 
 def parse_template(text: str) -> Template | None:
@@ -102,8 +102,9 @@ def unclosed(text: str, opened: int) -> ExpressionSyntaxError:
 
 
 class _ValueParser:
-    def __init__(self, text: str, start: int, end: int) -> None:
+    def __init__(self, text: str, start: int, end: int, in_trigger: bool) -> None:
         self.text = text
+        self.in_trigger = in_trigger
         self.start = start
         self.end = end
         self.inner = text[start + 2 : end - 2]
@@ -182,13 +183,24 @@ class _ValueParser:
         if token == "event:":  # noqa: S105
             name = re.match(r"[\w*.]+", self.inner[position + 6 :])
             end = at + 6 + (name.end() if name else 0)
-            self._fail("YF207", "`event:` stands outside {{ }}", at, end, 'write "event:a.completed && {{ a.n > 0 }}"')
+            hint = 'write "event:a.completed && {{ a.n > 0 }}"'
+            self._fail("YF207", "`event:` stands outside {{ }}", at, end, hint, self._event_outside(at, end))
         reasons = {
             "**": "powers are not in the language",
             ";": "an expression is one value; `;` is not in the language",
             ":=": "an expression assigns nothing",
         }
         self._fail("YF208", reasons.get(token, f"`{token}` is not in the language of value expressions"), at, at + len(token))
+
+    def _event_outside(self, at: int, end: int) -> object:
+        """The fix that takes an event out of the braces, where it stands first in them, alone or joined by ``and``."""
+        joined = re.match(r"\s*(?:(?P<join>&&|and\b)\s*|\Z)", self.text[end : self.end - 2])
+        if not joined or not self.in_trigger or self.text[self.start + 2 : at].strip():
+            return None
+        atom = self.text[at:end]
+        if joined["join"] is None:
+            return f"write `{atom}`", [(self.start, self.end, atom)]
+        return "take the event out of the braces", [(self.start, end + joined.end(), f"{atom} && {{{{ ")]
 
     def _assignment(self, at: int, position: int) -> None:
         """A lone ``=`` is right only before a function's named argument."""
@@ -346,10 +358,9 @@ class _ValueParser:
 
     def _index(self, node: ast.expr, depth: int) -> ast.expr:
         if isinstance(node, ast.Slice):
-            if node.step is not None:
-                self._refuse(node.step, "a slice has a start and an end, no step")
-            node.lower = None if node.lower is None else self._checked(node.lower, depth, "plain")
-            node.upper = None if node.upper is None else self._checked(node.upper, depth, "plain")
+            for bound in ("lower", "upper", "step"):
+                part = getattr(node, bound)
+                setattr(node, bound, None if part is None else self._checked(part, depth, "plain"))
             return node
         return self._checked(node, depth, "plain")
 
