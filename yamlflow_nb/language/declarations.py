@@ -112,7 +112,9 @@ def _check_bounds(reading: Reading, path: Path, declared: InputDeclaration) -> N
             reading.report("YF130", (*path, "maximum"), f"the maximum is below the minimum {bounds['minimum']}")
     for index, value in enumerate(declared.enum or ()):
         if declared.type not in ("date", "datetime") and not fits(value, declared.type):
-            reading.report("YF130", (*path, "enum", index), f"a value of type {declared.type} is expected, this is {type_of(value)}")
+            reading.report(
+                "YF130", (*path, "enum", index), f"a value of type {declared.type} is expected, this is {type_of(value)}"
+            )
 
 
 def _check_default(reading: Reading, path: Path, declared: InputDeclaration) -> None:
