@@ -107,7 +107,8 @@ def _context(one: Any, name: str, parent: Any) -> Any:
     import click
 
     # A fixed width: the page must not depend on the terminal in which it was written.
-    return click.Context(one, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    wide = {"terminal_width": 100, "max_content_width": 100}
+    return click.Context(one, info_name=name, parent=parent, **wide, **one.context_settings)
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -94,7 +94,7 @@ PYTHON_FAILURES = {
     'code: "import sys; sys.exit(3)"': "SystemExit: 3",
     "code: raise KeyboardInterrupt": "KeyboardInterrupt",
     'code: "x = = 2"': "SyntaxError: line 1: invalid syntax",
-    'code: "o = open(\'/dev/null\')", outputs: {o: any}': "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
+    "code: \"o = open('/dev/null')\", outputs: {o: any}": "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
     'code: "o = []; o.append(o)", outputs: {o: any}': "it contains itself",
     'code: "o = {1: 2}", outputs: {o: any}': "the key 1 is no text",
     "code: o = 'x', outputs: {o: integer}": "should be integer, but it is string: 'x'",
@@ -107,7 +107,7 @@ PYTHON_FAILURES = {
     "function: nosuch": "there is no function `nosuch` in the kernel",
     'function: "os:sep"': "`os:sep` is no function",
     'function: "os:getcwd", inputBindings: {a: 1}': "TypeError: ",
-    'code: "raise ValueError(\'[/] [b]x[/b] \\\\x1b[2J \\\\u202e\')"': "ValueError: line 1: [/] [b]x[/b] \ufffd[2J \ufffd",
+    "code: \"raise ValueError('[/] [b]x[/b] \\\\x1b[2J \\\\u202e')\"": "ValueError: line 1: [/] [b]x[/b] \ufffd[2J \ufffd",
 }
 
 

@@ -181,9 +181,7 @@ def test_an_unquoted_expression_says_so_and_is_mended() -> None:
 def test_a_comment_that_cuts_an_expression_is_found_and_mended() -> None:
     text = HEAD + "  - id: b\n    type: python\n    code: pass\n    startWhen: event:a.completed #1 && event:a.started\n"
     assert first(text).line == 7
-    assert "'event:a.completed #1" in apply_fixes(text, validate(text)) or '"event:a.completed #1' in apply_fixes(
-        text, validate(text)
-    )
+    assert codes(apply_fixes(text, validate(text))) == []
 
 
 @pytest.mark.trust("B31")

@@ -14,7 +14,7 @@ from yamlflow_nb.cli import options
 @click.command("simulate")
 @options.pipeline_file
 @options.inputs
-@click.option("--outcomes", type=click.Path(), help="JSON: node → outcome, or a list of one an attempt")
+@click.option("--outcomes", type=click.Path(), metavar="FILE", help="JSON: node → outcome, or a list of one an attempt")
 @click.option(
     "--event", "sent", type=(float, str), multiple=True, metavar="SECONDS NAME",
     help="custom.NAME, cancel, pause or resume at that second; custom.NAME={...} carries a payload",

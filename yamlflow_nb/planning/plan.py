@@ -40,7 +40,9 @@ def plan(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) -> 
     if parsed.stop_when is not None:
         builder.add_trigger(parsed.stop_when, PIPELINE, STOP)
     builder.atom("pipeline", "finishing")
-    return ExecutionPlan(definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout)
+    return ExecutionPlan(
+        definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout, task_types
+    )  # fmt: skip
 
 
 def _planned(
@@ -102,7 +104,7 @@ def _planned(
         on_item_failure=setting("onItemFailure") or "fail",
         max_failed=setting("maxFailed"),
         repeat=setting("repeat"),
-        on_interrupt=setting("onInterrupt") or (task_type.on_interrupt if task_type is not None else "ask"),
+        on_interrupt=setting("onInterrupt") or _on_interrupt(task_type, fields),
         priority=setting("priority") or 0,
         emits=frozenset(setting("emits", ())),
         waits=task_type.waits if task_type is not None else None,
@@ -111,6 +113,12 @@ def _planned(
         on_timeout=fields.get("onTimeout") or "fail",
         holds=holding_facts(held, ids) if held else (),
     )
+
+
+def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
+    if task_type is None:
+        return "ask"
+    return "retry" if task_type.repeatable is not None and task_type.repeatable(fields) else task_type.on_interrupt
 
 
 def _outputs(task: TaskDefinition | None, own: Mapping[str, Any]) -> Mapping[str, Any]:
