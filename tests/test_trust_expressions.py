@@ -24,8 +24,8 @@ VALUES = {
     "row_count": 3, "l": [1, 2], "items": "val", "keys": "val", "count": "val", "update": "val", "clear": "val", "text": "abc",
     "arr": [1, 2, 3], "o": {"gen": "val", "__class__": "val"}, "path": "/etc/passwd",
 }  # fmt: skip
-LIMIT = 0.5
-"""Seconds; the real cost is a few milliseconds, a hang is for ever."""
+LIMIT = 1.0
+"""Seconds of this process; the real cost is a few milliseconds, a hang is for ever."""
 
 
 def condition(expression: str) -> str:
@@ -48,7 +48,7 @@ def wrong(text: str) -> list[Diagnostic]:
 def refusal(expression: str) -> Diagnostic:
     """What is said of a condition: when it is read, else when it is evaluated; never a truth, never long, never large."""
     text = condition(expression)
-    started = time.perf_counter()
+    started = time.process_time()
     tracemalloc.start()
     found = wrong(text)
     if found:
@@ -61,7 +61,7 @@ def refusal(expression: str) -> Diagnostic:
         error = node.error
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert time.perf_counter() - started < LIMIT * 4  # tracemalloc makes all of it slower
+    assert time.process_time() - started < LIMIT * 4  # tracemalloc makes all of it slower
     assert peak < 30_000_000
     assert error.code.startswith(("YF2", "YF3", "YF4")) and error.line == 5 and error.column > 1, error
     return error
@@ -115,13 +115,13 @@ UNKNOWN_NAMES = [
 
 @pytest.mark.parametrize("expression", [*POWERS, *METHODS, *SYNTAX, *UNKNOWN_FUNCTIONS, *UNKNOWN_NAMES], ids=lambda text: text[:40])
 def test_is_refused_when_it_is_read_quickly_and_with_its_place(expression: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     found = wrong(condition(expression))
-    assert time.perf_counter() - started < LIMIT
+    assert time.process_time() - started < LIMIT
     assert found and found[0].line == 5 and found[0].column > 1
 
 
-SLIPS = {"row = 1": "==", "n.row_count = 0": "==", "rand() > 0.5": "rand", "nn.x > 1": "`n`"}
+SLIPS = {"row = 1": "did you mean `==`?", "n.row_count = 0": "did you mean `==`?", "rand() > 0.5": "rand", "nn.x > 1": "`n`"}
 
 
 @pytest.mark.parametrize(("expression", "meant"), SLIPS.items())
@@ -138,7 +138,8 @@ NO_VALUE = [
     "n.arr > 1", "df.result > 1", "df > 1", "n.l < n.arr", "true + 1 > 1", "true < 2", "-'a' == 1", "n.row_count.x == 1",
     "'%d' % 1 == '1'", "'%1000000000d' % 1 == ''", "'%*d' % 3 == ''", "{'a': 1}.items == 1", "df.eval == 1", "n.missing",
     "n.l in 3",
-    "int('x') > 1", "len(3) > 1", "date('2025-13-45') == 1",
+    "n.o.keys == 1", "not (1 / 0)", "1 / 0 == 0",
+    "n.o.items", "n.o['pop'] == 1", "int('x') > 1", "len(3) > 1", "date('2025-13-45') == 1",
 ]  # fmt: skip
 TOO_LARGE = [
     "'a' * 100000 == ''", "'a' * 1000000000 == ''", "len('a' * 10001) > 1", "replace('a' * 10000, 'a', 'b' * 10000) == ''",
@@ -210,10 +211,10 @@ def test_an_evaluation_costs_the_same_beside_a_million_other_values() -> None:
     nodes = "".join(
         f"  - {{id: b{index}, type: python, code: pass, startWhen: '{{{{ n.row_count == 3 }}}}'}}\n" for index in range(300)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     done = simulate(NODES + nodes, outcomes={"n": many})
     assert done.nodes["b299"].state == "completed"
-    assert time.perf_counter() - started < 3  # 300 times 178 ms is what another evaluator takes
+    assert time.process_time() - started < 3  # 300 times 178 ms is what another evaluator takes
 
 
 # --- R5: types are kept, never guessed ------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def test_statements_of_template_languages_are_plain_text(written: str) -> None:
 # --- R3, R4, R6, R7 -------------------------------------------------------------------------------------------------
 
 CAPS = {
-    "4 KiB of source": "n.row_count == 3 and " * 250 + "true", "400 nodes": " + ".join(["n.row_count"] * 401) + " > 0",
+    "4 KiB of source": f"n.text == '{'a' * 4100}'", "400 nodes": f"len([{', '.join(['1'] * 401)}]) > 0",
     "depth 48": "not " * 60 + "true", "10,000 steps": "len(sorted(range(0, 9000))) + len(sorted(range(0, 9000))) > 0",
 }  # fmt: skip
 

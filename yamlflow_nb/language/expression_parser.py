@@ -29,6 +29,7 @@ from yamlflow_nb.language.value_parser import parse_template, parse_value
 
 MOST_DEPTH = 48
 MOST_CLOSED = 4096
+LONGEST_PATTERN = 256
 """Longer texts are not tried again to see what closes them."""
 _QUANTIFIERS = ("all", "any", "none", "count")
 _CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -121,6 +122,9 @@ def _unary(tokens: Tokenizer, depth: int) -> TriggerNode:
 def _event(token: Token) -> EventAtom | PatternAtom:
     """event := "event:" (SOURCE | PATTERN) "." EVENT"""
     if "*" in token.source:
+        if len(token.source) > LONGEST_PATTERN:
+            message = f"a pattern has at most {LONGEST_PATTERN} characters, this has {len(token.source)}"
+            refuse("YF209", message, token.start, token.end, "several short ones: any(event:a_*.completed, event:b_*.completed)")
         return PatternAtom(token.source, token.name, token.start, token.end)
     if not token.source[0].isalpha():
         refuse("YF204", f"`{token.source}` is no id: it begins with a small letter", token.start, token.end)

@@ -18,7 +18,7 @@ from yamlflow_nb.services.run_text import as_text
 from yamlflow_nb.views.followed import follow
 from yamlflow_nb.views.html import as_html
 
-_HELP = """\
+HELP = """\
 %%pipeline [NAME] [--input K=V]... [--inputs VAR] [--wait] [--dry-run] [--store PATH]
                                        run the cell's YAML and show it; NAME gets the execution
 %pipeline list                         the newest executions
@@ -102,7 +102,7 @@ class PipelineMagics(Magics):
         """list, show, why, help."""
         verb, *rest = line.split() or ["help"]
         if verb not in _VERBS:
-            raise CommandError("YF712", f"%pipeline {verb}: there is no such verb", _HELP)
+            raise CommandError("YF712", f"%pipeline {verb}: there is no such verb", HELP)
         shown: Execution | None = _VERBS[verb](rest)
         return shown
 
@@ -123,7 +123,7 @@ def _why(rest: list[str]) -> None:
 
 
 def _help(rest: list[str]) -> None:
-    print(_HELP)  # noqa: T201
+    print(HELP)  # noqa: T201
 
 
 _VERBS: dict[str, Callable[[list[str]], Any]] = {"list": _list, "show": _show, "why": _why, "help": _help}
