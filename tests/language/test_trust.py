@@ -240,7 +240,8 @@ def test_what_stands_just_below_the_limits_is_read() -> None:
 ENCODINGS = {
     "UTF-16": (VALID.encode("utf-16"), "YF101"), "UTF-32": (VALID.encode("utf-32"), "YF101"),
     "UTF-16 without mark": (VALID.encode("utf-16-le"), "YF101"),
-    "Latin-1": (VALID.replace("words", "caf\xe9").encode("latin-1"), "YF101"), "NUL": (VALID.replace("words", "a\0b"), "YF101"), "NUL in bytes": (VALID.replace("words", "a\0b").encode(), "YF101"),
+    "Latin-1": (VALID.replace("words", "caf\xe9").encode("latin-1"), "YF101"),
+    "NUL": (VALID.replace("words", "a\0b"), "YF101"), "NUL in bytes": (VALID.replace("words", "a\0b").encode(), "YF101"),
     "surrogate": (VALID.replace("words", "\ud800"), "YF101"), "escape": (VALID.replace("words", "\x1b[2J"), "YF101"),
     "tab": (VALID.replace("    code", "\tcode"), "YF112"), "second document": (VALID + "---\n" + VALID, "YF106"),
 }  # fmt: skip
@@ -350,7 +351,7 @@ def test_when_nothing_runs_and_nothing_is_awaited_what_is_left_is_skipped_in_the
     assert done.status == "completed" and done.events[-1][0] == 3
     for name in "bcde":
         assert (done.nodes[name].state, done.nodes[name].finished_at) == ("skipped", 3), name
-        assert " is false" in done.why(name).split("because: ")[1], name
+        assert "event:" in done.why(name).split("because: ")[1], name
 
 
 @pytest.mark.trust("F50")
