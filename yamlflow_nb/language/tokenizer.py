@@ -133,6 +133,10 @@ def _stray(text: str, start: int) -> NoReturn:
             None,
             (f"write `{doubled}`", [(start, start + 1, doubled)]),
         )
+    turned = {"=>": ">=", "=<": "<="}.get(text[start : start + 2])
+    if turned:
+        fix = (f"write `{turned}`", [(start, start + 2, turned)])
+        refuse("YF201", f"`{text[start : start + 2]}` is written `{turned}`", start, start + 2, None, fix)
     hints = {
         "=": "values are compared inside {{ }}: {{ a.n == 1 }}",
         "{": "a value expression stands in double braces: {{ a.n > 0 }}",

@@ -69,7 +69,7 @@ def tag(source: SourceText, event: Any, start: int, end: int, value_start: int, 
     fix = None
     if value is None:
         fix = remove if name in (_CORE_TAG + "map", _CORE_TAG + "seq") else None
-    elif name == _CORE_TAG + "str":
+    elif name in (_CORE_TAG + "str", "!"):
         raw = source.text[value_start:value_end]
         fix = ("quote the text", [(start, value_end, quoted(value))]) if raw == value else remove
     elif name in _SCALAR_TAGS and not event.style and _is(value, _SCALAR_TAGS[name]):

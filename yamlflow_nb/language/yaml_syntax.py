@@ -10,6 +10,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.locate import Replacement, diagnostic_at
 from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.yaml_refusals import too_deep
 
 _TRIED_UP_TO = 200_000
 _MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
@@ -25,6 +26,8 @@ def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: 
     line = _Line(source, min(offset, len(source.text)))
     if "\t" in line.leading or (source.text[offset : offset + 1] == "\t" and "cannot start any token" in problem):
         return _tab(source, line, offset)
+    if problem == "exceeded maximum nesting depth":  # of libyaml, which reads ahead of what it gives
+        return too_deep(source, begun if begun is not None else offset)
     if begun is not None and "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem):
         return _unclosed_quote(source, begun)
     if begun is not None and "flow" in context:
