@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.task_definition import TaskType
@@ -23,8 +24,17 @@ def task_types() -> dict[str, TaskType]:
     for entry in entry_points(group=GROUP):
         if entry.name not in found:
             loaded = entry.load()
-            found[entry.name] = getattr(loaded, "task_type", None) or loaded.TASK_TYPE
+            found[entry.name] = checked(getattr(loaded, "task_type", None) or loaded.TASK_TYPE)
     return found
+
+
+def checked(kind: TaskType) -> TaskType:
+    """The type itself. Raises ``TypeError`` where its fields take names that every node has."""
+    taken = {field.alias or name for name, field in kind.fields.model_fields.items()} & {"type", "taskDefinition", *CONTROL_FIELDS}
+    if taken:
+        names = ", ".join(f"`{name}`" for name in sorted(taken))
+        raise TypeError(f"the task type `{kind.name}` may not have the fields {names}: these are fields of every node")
+    return kind
 
 
 def executors(artifacts: ArtifactStore) -> dict[str, TaskExecutor]:
