@@ -18,7 +18,7 @@ from yamlflow_nb.domain.pipeline_definition import (
 )
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import (
     INVALID,
     Reader,
@@ -398,7 +398,7 @@ class NodeReader:
         if name not in self.tasks:
             close = reading.near(name.partition("@")[0], self.tasks)
             hint = f"did you mean `{close}`?" if close else f"tasks here: {', '.join(self.tasks) or 'none'}"
-            replace = (f"write `{close}`", close) if close else None
+            replace = (f"write `{close}`", as_scalar(close)) if close else None
             reading.report("YF141", (*path, "taskDefinition"), f"there is no task definition {shown(name)}", hint, replace=replace)
             return ()
         if name not in self.task_templates:

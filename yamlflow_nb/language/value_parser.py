@@ -281,8 +281,11 @@ class _ValueParser:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)):
                 continue
-            left, right = self._bare_operand(node.left, "right"), self._bare_operand(node.right, "left")
-            if (left is not node.left or right is not node.right) and isinstance(right, (ast.Call, ast.Name)):
+            head = node.left
+            while isinstance(head, ast.BinOp) and isinstance(head.op, ast.BitOr) and not self._in_parentheses(head):
+                head = head.left
+            left, right = self._bare_operand(head, "right"), self._bare_operand(node.right, "left")
+            if (left is not head or right is not node.right) and isinstance(right, (ast.Call, ast.Name)):
                 self._pipe_fix(node, left, right)
 
     def _bare_operand(self, side: ast.expr, near: str) -> ast.expr:
