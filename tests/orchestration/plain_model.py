@@ -226,13 +226,18 @@ class PlainModel(PlainTruth):
         stop = self.weigh(spec["stop"], node, "latest") if spec.get("stop") else U
         if node.state in OVER:
             return None
-        if stop == E:
-            return "fail", "expression"
         if node.state != "pending":
             done = spec.get("as", "cancelled")
-            return None if stop != T else (done, "stopWhen" if done == "cancelled" else None)
+            if stop == T:
+                return done, "stopWhen" if done == "cancelled" else None
+            return ("fail", "expression") if stop == E else None
         if stop == T:
             return "skipped", "stopWhen"
+        decided = self.by_start(node)
+        return ("fail", "expression") if stop == E and decided in (None, ("queue", None)) else decided
+
+    def by_start(self, node: Node) -> tuple[str, Any] | None:
+        spec = node.spec
         start = self.weigh(spec["start"], node, "settled")
         if start == F:
             return "skipped", "blocked" if self.blocked(spec["start"], node, False) else "unsatisfied"
