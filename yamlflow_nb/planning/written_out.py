@@ -35,7 +35,7 @@ def written_out(plan: ExecutionPlan) -> dict[str, Any]:
             }
             for name, declared in definition.inputVariables.items()
         }
-    document["nodes"] = [_node(planned) for planned in plan.nodes]
+    document["nodes"] = [_node(plan, planned) for planned in plan.nodes]
     if definition.outputs:
         document["outputs"] = dict(definition.outputs)
     if plan.stop_when is not None:
@@ -51,14 +51,15 @@ def written_out(plan: ExecutionPlan) -> dict[str, Any]:
     return document
 
 
-def _node(planned: PlannedNode) -> dict[str, Any]:
-    node: dict[str, Any] = {"id": planned.id, "type": planned.type, **planned.fields, "startWhen": planned.start.text}
+def _node(plan: ExecutionPlan, planned: PlannedNode) -> dict[str, Any]:
+    node: dict[str, Any] = {"id": planned.id, **_told(plan, planned), "type": planned.type, **planned.fields}
+    node["startWhen"] = planned.start.text
     if planned.skip is not None:
         node["skipWhen"] = planned.skip.text
     if planned.stop is not None:
         node["stopWhen"] = {"when": planned.stop.text, "as": planned.stop_as}
     if planned.fail is not None:
-        node["failWhen"] = planned.fail.text
+        node["failWhen"] = _fail_when(plan, planned)
     if planned.retry_when is not None:
         node["retryWhen"] = planned.retry_when.text
     node["inputBindings"] = dict(planned.bindings)
@@ -83,7 +84,24 @@ def _node(planned: PlannedNode) -> dict[str, Any]:
     node["always"] = planned.always
     if planned.emits:
         node["emits"] = sorted(planned.emits)
+    written = plan.definition.nodes[planned.index]
+    for key in ("cache", "resources", "runOn", "tags"):
+        if value := getattr(written, key):
+            node[key] = list(value) if isinstance(value, tuple) else value
     return node
+
+
+def _told(plan: ExecutionPlan, planned: PlannedNode) -> dict[str, Any]:
+    """Title and description as the document has them."""
+    written = plan.definition.nodes[planned.index]
+    return {key: value for key in ("title", "description") if (value := getattr(written, key)) is not None}
+
+
+def _fail_when(plan: ExecutionPlan, planned: PlannedNode) -> Any:
+    """With its message, where it has one."""
+    assert planned.fail is not None
+    message = plan.definition.nodes[planned.index].failMessage
+    return planned.fail.text if message is None else {"when": planned.fail.text, "message": message}
 
 
 _DURATIONS = frozenset({"delay", "maxDelay", "maxDuration"})
@@ -110,15 +128,46 @@ def notes(plan: ExecutionPlan) -> list[Note]:
     return found
 
 
+_NO_LIMIT = "\ue000"
+"""Stands for "there is none" until the text is made: a limit that is absent has no value to write, so it becomes a comment."""
+_LIMITS = frozenset({"timeout", "waitTimeout", "maxParallel", "maxDelay", "maxDuration"})
+
+
+def _without_limits(node: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: _NO_LIMIT if value is None and key in _LIMITS else value for key, value in node.items()}
+    return {**shown, "retry": {key: _NO_LIMIT if value is None else value for key, value in node["retry"].items()}}
+
+
+def _as_comment(line: str) -> str:
+    """``timeout: (none)`` as a comment: the document stays one that can be run."""
+    name = line.removesuffix(_NO_LIMIT).strip().rstrip(":")
+    return f"{line[: len(line) - len(line.lstrip())]}# {name}: none"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines stay blocks: a task's code is there to be read."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    lines = value.split("\n")
+    block = len(lines) > 1 and not any(line != line.rstrip() for line in lines) and not value.startswith((" ", "\n"))
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if block else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def as_yaml(plan: ExecutionPlan) -> str:
     """The written-out document as YAML, each note as a comment above its node."""
     by_node: dict[str, list[str]] = {}
     for note in notes(plan):
         by_node.setdefault(note.node, []).append(note.text)
-    text: str = yaml.safe_dump(written_out(plan), sort_keys=False, allow_unicode=True, width=120)
+    document = written_out(plan)
+    document["nodes"] = [_without_limits(node) for node in document["nodes"]]
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:
         if line.startswith("- id: "):
             lines += [f"# {text}" for text in by_node.get(line.removeprefix("- id: ").strip(), ())]
-        lines.append(line)
+        lines.append(_as_comment(line) if line.endswith(_NO_LIMIT) else line)
     return "\n".join(lines) + "\n"

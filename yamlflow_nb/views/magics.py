@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -13,6 +12,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from yamlflow_nb import bootstrap
 from yamlflow_nb.domain.diagnostic import DiagnosticError
 from yamlflow_nb.services.execution import Execution
+from yamlflow_nb.services.given_inputs import given_inputs
 from yamlflow_nb.services.run_text import as_text
 from yamlflow_nb.views.html import as_html
 
@@ -62,7 +62,7 @@ class PipelineMagics(Magics):
 
     def _run(self, cell: str, options: Any) -> Execution:
         inputs = dict(self._names[options.inputs]) if options.inputs else {}
-        inputs.update(given(pair) for pair in options.input)
+        inputs.update(given_inputs(options.input))
         services = bootstrap.services(options.store)
         execution = services.executions.start(cell, inputs, name="<cell>", namespace=self._names)
         try:
@@ -96,17 +96,6 @@ class PipelineMagics(Magics):
         except DiagnosticError as error:
             raise PipelineProblem(str(error)) from None
         return None
-
-
-def given(pair: str) -> tuple[str, Any]:
-    """``k=v``: the value is JSON where it can be read as such, else the text."""
-    name, separator, value = pair.partition("=")
-    if not separator:
-        raise PipelineProblem(f"--input wants name=value, not {pair!r}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -17,6 +17,7 @@ startWhen: "event:extract.completed && {{ extract.row_count }}"
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
@@ -128,6 +129,8 @@ def _advice(expression: ValueExpression, actual: str) -> str:
 
 def _problems(model: CheckModel, template: Template, path: Path, node: int, role: str) -> Iterator[Diagnostic]:
     for expression in template.expressions:
+        if type(expression.tree) is ast.Attribute:
+            continue  # a name by itself has a type, and no operation that could be wrong
         for problem in infer(expression, names_of(model, node, role))[1]:
             if model.document is not None:
                 yield diagnostic_for(model.document, path, problem)
