@@ -6,8 +6,9 @@
 - ``diff``: the lines that the fixes change.
 - ``starts``: what each node waits for.
 - ``given``: names with their values, for the rest of the file; ``values``: ``expression -> value``, ``-> absent``,
-  ``-> error: why`` or ``-> YF...: why``. Values are JSON, or ``date`` and ``datetime`` with their text. What Python itself
-  says of a syntax error differs between its versions and is left out.
+  ``-> error: why`` or ``-> YF...: why``; ``texts``: the same for quoted texts with ``{{ }}`` in them. Values are JSON, or
+  ``date`` and ``datetime`` with their text. What Python itself says of a syntax error differs between its versions and is
+  left out.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.names import Absent
 from yamlflow_nb.executors.registry import task_types
 from yamlflow_nb.language.derivation import starts_of
-from yamlflow_nb.language.evaluation import ExpressionError, evaluate
+from yamlflow_nb.language.evaluation import ExpressionError, evaluate, render
 from yamlflow_nb.language.fixes import apply_fixes
 from yamlflow_nb.language.functions import kind_of
 from yamlflow_nb.language.problem import ExpressionSyntaxError
 from yamlflow_nb.language.validation import validate_text
-from yamlflow_nb.language.value_parser import parse_value
+from yamlflow_nb.language.value_parser import parse_template, parse_value
 
-CASES = Path(__file__).parent / "cases"
+RULES = Path(__file__).parent / "rules"
 _HEADING = re.compile(r"^##+ (?P<title>.+)$")
 _FENCE = re.compile(r"^```(?P<kind>\w+) ?(?P<label>.*)$")
 _STAND_IN = re.compile(r"(\S) is (\S+)")
@@ -63,6 +64,7 @@ class Row(NamedTuple):
     """One line of a table of values."""
 
     title: str
+    kind: str
     expression: str
     wanted: str
     given: dict[str, Any]
@@ -96,11 +98,11 @@ def read_cases(text: str) -> Iterator[Case | Row]:
             case = None
         if block.kind == "given":
             given = yaml.safe_load(block.body)
-        elif block.kind == "values":
+        elif block.kind in ("values", "texts"):
             for number, line in enumerate(block.body.splitlines()):
                 found = _ROW.match(line)
                 assert found, f"no row of values: {line!r}"
-                yield Row(title, found["expression"], found["wanted"], given, block.first + number)
+                yield Row(title, block.kind, found["expression"], found["wanted"], given, block.first + number)
         elif block.kind == "yaml":
             if block.label.endswith(".yaml"):
                 assert case is not None, f"{title!r}: the document comes before the files that it names"
@@ -178,13 +180,19 @@ class _Given:
 
 def answer(row: Row) -> str:
     """What a row's expression gives, as its right side says it."""
-    text = "{{ " + row.expression + " }}"
+    given = _Given(row.given)
     try:
-        value = evaluate(parse_value(text, 0, len(text)), _Given(row.given))
+        if row.kind == "texts":
+            template = parse_template(json.loads(row.expression))
+            assert template is not None, f"no {{{{ }}}} in {row.expression}"
+            value = render(template, given)
+        else:
+            text = "{{ " + row.expression + " }}"
+            value = evaluate(parse_value(text, 0, len(text)), given)
     except ExpressionSyntaxError as error:
         return _PYTHONS_WORDS.sub(r"\1", f"{error.problems[0].code}: {error.problems[0].message}")
     except ExpressionError as error:
-        return "error: " + error.problem.message.removesuffix(f" (in `{row.expression.strip()}`)")
+        return "error: " + re.sub(r" \(in `.*`\)$", "", error.problem.message)
     return "absent" if isinstance(value, Absent) else value_text(value)
 
 
@@ -196,5 +204,5 @@ def value_text(value: Any) -> str:
 
 def codes_in(text: str) -> set[str]:
     """The codes that a file's ``found`` blocks and tables name."""
-    told = (block.body for _, block in blocks_of(text) if block.kind in ("found", "values"))
+    told = (block.body for _, block in blocks_of(text) if block.kind in ("found", "values", "texts"))
     return {code for body in told for code in re.findall(r"YF\d{3}", body)}

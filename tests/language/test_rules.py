@@ -1,6 +1,6 @@
-"""The language, rule by rule: every case of ``cases/*.md`` is found as it is written there, and mended as it says.
+"""The language, rule by rule: every case of ``rules/*.md`` is found as it is written there, and mended as it says.
 
-``python -m tests.language.test_cases`` writes into the files what is found now: read the difference before believing it.
+``python -m tests.language.test_rules`` writes into the files what is found now: read the difference before believing it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.language.case_files import (
-    CASES,
+from tests.language.rule_files import (
+    RULES,
     Block,
     Case,
     Row,
@@ -30,7 +30,7 @@ from yamlflow_nb.domain.error_codes import checks, document, expressions
 from yamlflow_nb.language.functions import FUNCTIONS
 from yamlflow_nb.testing import validate
 
-FILES = sorted(CASES.glob("*.md"))
+FILES = sorted(RULES.glob("*.md"))
 
 
 def collect(kind: type) -> list[Any]:
