@@ -38,7 +38,10 @@ class PipelineService:
         from yamlflow_nb.language.fixes import apply_fixes
 
         for _ in range(_MOST_PASSES):
-            mended = apply_fixes(text, self.validate(text, name))
+            found = self.validate(text, name)
+            # Errors first: a warning may only be there because of a typo, and its fix would stay in the text.
+            wrong = [one for one in errors(found) if one.fix is not None]
+            mended = apply_fixes(text, wrong or found)
             if mended == text:
                 break
             text = mended
