@@ -68,7 +68,7 @@ class FinishExecution:
 Decision = Union[StartTask, StopTask, SetTimer, CancelTimer, FinishExecution]
 
 
-@dataclass
+@dataclass(slots=True)
 class Turn:
     """What one call of ``decide`` brought: committed together, then carried out in order.
 

@@ -153,6 +153,10 @@ class PipelineDefinition(Model):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the parsed document with sorted keys and without defaults."""
+        """SHA-256 over the parsed document with sorted keys and without defaults. The head is written out by ``publish``:
+        whether it was written before makes no other content."""
         content = self._document.root.plain() if self._document is not None else self.model_dump(exclude_defaults=True)
+        if isinstance(content, dict):
+            content = {**content, "apiVersion": self.apiVersion, "name": self.qualified_name}
+            content.pop("namespace", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()

@@ -18,6 +18,7 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.run_text import as_text
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -270,6 +271,10 @@ class Execution:
         return self
 
     # --- how it looks ----------------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        """The run as a tree: what ``print`` shows."""
+        return as_text(self.snapshot())
 
     def __repr__(self) -> str:
         states = ", ".join(f"{name}: {view.state}" for name, view in self.nodes.items())

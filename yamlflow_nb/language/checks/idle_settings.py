@@ -33,10 +33,6 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             for name in _FOR_ITEMS:
                 if name in own:
                     yield _idle(model, index, name, "without `forEach` there are no items")
-        if "waitTimeout" in own:
-            kind = model.task_type(index)
-            if kind is not None and kind.waits is None:
-                yield _idle(model, index, "waitTimeout", f"a `{kind.name}` task waits for nobody; `timeout` limits an attempt")
 
 
 def _idle(model: CheckModel, index: int, name: str, why: str) -> Diagnostic:

@@ -81,7 +81,8 @@ def names_of(model: CheckModel, node: int, role: str) -> Callable[[Path], str | 
             return _GLOBAL[path]
         if path[:2] == ("pipeline", "input"):
             declared = inputs.get(str(path[2])) if len(path) == 3 else None
-            return declared.type if declared is not None and declared.is_required else None
+            may_be_left_out = declared is None or not (declared.is_required or declared.default is not None)
+            return None if declared is None or may_be_left_out else declared.type
         index = model.positions.get(str(path[0]))
         if index is None or len(path) < 2:
             return None
