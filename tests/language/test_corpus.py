@@ -90,8 +90,8 @@ def test_what_is_no_text_is_refused_where_it_stops_being_one(what: str) -> None:
 
 
 HUGE = {
-    "a hundred thousand open brackets": ("[" * 100_000, "YF118@1"),
-    "a hundred thousand open braces": ("{" * 100_000, "YF118@1"),
+    "a hundred thousand open brackets": ("[" * 100_000, "YF104@1"),
+    "a hundred thousand open braces": ("{" * 100_000, "YF104@1"),
     "a hundred thousand nested keys": ("\n".join(" " * i + "a:" for i in range(400)), "YF104@33"),
     "thirty thousand items": ("- a\n" * 30_000, "YF103@1"),
     "a hundred thousand items in a line": ("a: [" + "1," * 100_000 + "]", "YF103@1"),
