@@ -130,8 +130,9 @@ def _advice(expression: ValueExpression, actual: str) -> str:
 
 def _problems(model: CheckModel, template: Template, path: Path, node: int, role: str) -> Iterator[Diagnostic]:
     for expression in template.expressions:
-        if type(expression.tree) is ast.Attribute:
-            continue  # a name by itself has a type, and no operation that could be wrong
+        tree = expression.tree
+        if type(tree) is ast.Attribute and type(tree.value) is ast.Name:
+            continue  # an output by itself has a type, and neither parts nor operations that could be wrong
         for problem in infer(expression, names_of(model, node, role))[1]:
             if model.document is not None:
                 yield diagnostic_for(model.document, path, problem)
