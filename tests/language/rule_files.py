@@ -6,9 +6,9 @@
 - ``diff``: the lines that the fixes change.
 - ``starts``: what each node waits for.
 - ``given``: names with their values, for the rest of the file; ``values``: ``expression -> value``, ``-> absent``,
-  ``-> error: why`` or ``-> YF...: why``; ``texts``: the same for quoted texts with ``{{ }}`` in them. Values are JSON, or
-  ``date`` and ``datetime`` with their text. What Python itself says of a syntax error differs between its versions and is
-  left out.
+  ``-> error: why`` or ``-> YF...: why``; ``texts``: the same for quoted texts with ``{{ }}`` in them; ``scalars``: for what
+  stands behind a key. Values are JSON, or ``date`` and ``datetime`` with their text. What Python itself says of a syntax error
+  differs between its versions and is left out.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from yamlflow_nb.language.functions import kind_of
 from yamlflow_nb.language.problem import ExpressionSyntaxError
 from yamlflow_nb.language.validation import validate_text
 from yamlflow_nb.language.value_parser import parse_template, parse_value
+from yamlflow_nb.language.yaml_reader import read_document
 
 RULES = Path(__file__).parent / "rules"
 _HEADING = re.compile(r"^##+ (?P<title>.+)$")
@@ -98,7 +99,7 @@ def read_cases(text: str) -> Iterator[Case | Row]:
             case = None
         if block.kind == "given":
             given = yaml.safe_load(block.body)
-        elif block.kind in ("values", "texts"):
+        elif block.kind in ("values", "texts", "scalars"):
             for number, line in enumerate(block.body.splitlines()):
                 found = _ROW.match(line)
                 assert found, f"no row of values: {line!r}"
@@ -180,6 +181,9 @@ class _Given:
 
 def answer(row: Row) -> str:
     """What a row's expression gives, as its right side says it."""
+    if row.kind == "scalars":
+        document, found = read_document(f"x: {row.expression}\n")
+        return f"{found[0].code}: {found[0].message}" if found else value_text(document.root.items["x"].value)
     given = _Given(row.given)
     try:
         if row.kind == "texts":
@@ -204,5 +208,5 @@ def value_text(value: Any) -> str:
 
 def codes_in(text: str) -> set[str]:
     """The codes that a file's ``found`` blocks and tables name."""
-    told = (block.body for _, block in blocks_of(text) if block.kind in ("found", "values", "texts"))
+    told = (block.body for _, block in blocks_of(text) if block.kind in ("found", "values", "texts", "scalars"))
     return {code for body in told for code in re.findall(r"YF\d{3}", body)}

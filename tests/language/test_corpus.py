@@ -82,6 +82,7 @@ NO_TEXT = {
 }
 
 
+@pytest.mark.trust("B10")
 @pytest.mark.parametrize("what", NO_TEXT)
 def test_what_is_no_text_is_refused_where_it_stops_being_one(what: str) -> None:
     text, line = NO_TEXT[what]
@@ -112,6 +113,7 @@ HUGE = {
 }  # fmt: skip
 
 
+@pytest.mark.trust("B9")
 @pytest.mark.parametrize("what", HUGE)
 def test_what_is_huge_is_refused_in_a_quarter_of_a_second(what: str) -> None:
     text, wanted = HUGE[what]
