@@ -258,3 +258,20 @@ def test_stop_wins_over_start(order: int) -> None:
     ]
     done = simulate("name: p\nnodes:\n" + "".join(nodes[::order]))
     assert (done.nodes["b"].state, done.nodes["b"].reason) == ("skipped", "stopWhen")
+
+
+_MANY_NODES = "".join(f"  - {{id: n{i}, type: python, code: pass, startWhen: event:m{i}.completed}}\n" for i in range(2000))
+WIDE_TEXTS = {
+    "tabs between brackets": "name: p\nnodes: [\n" + "\ta,\n" * 9000 + "]\n",
+    "names that do not exist": "name: p\nnodes:\n" + _MANY_NODES,
+    "values in SQL": 'name: p\nnodes: [{id: a, type: sql, query: "' + "{{ x }} " * 5000 + '"}]\n',
+    "quotes that nothing closes": with_condition("{{ " + '\\"' * 100_000 + " }}"),
+}
+
+
+@pytest.mark.trust("B9")
+@pytest.mark.parametrize("text", list(WIDE_TEXTS.values()), ids=list(WIDE_TEXTS))
+def test_what_is_wrong_in_many_places_is_told_quickly(text: str) -> None:
+    started = time.perf_counter()
+    assert codes(text)
+    assert time.perf_counter() - started < 2

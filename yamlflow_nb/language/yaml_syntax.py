@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 import yaml
 
@@ -126,9 +127,14 @@ def tabs_between_brackets(document: Document) -> list[Diagnostic]:
     lines = [found for found in _TAB_LINE.finditer(source.text) if _is_inhabited(source, found)] if "\t" in source.text else []
     if not lines:
         return []
-    texts = [(node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start]
-    found_in = [found for found in lines if not any(start < found.end() <= end for start, end in texts)]
-    wrong = [found for found in found_in if source.text[found.end()] != "#"][:_MOST_TABS]
+    texts = sorted((node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start)
+    starts = [start for start, _ in texts]
+
+    def in_text(place: int) -> bool:
+        before = bisect_left(starts, place) - 1
+        return before >= 0 and place <= texts[before][1]
+
+    wrong = [found for found in lines if source.text[found.end()] != "#" and not in_text(found.end())][:_MOST_TABS]
     edits = [(found.start(1), found.end(1), found[1].replace("\t", "  ")) for found in wrong]
     return [
         _tab_at(source, found.start(1) + found[1].index("\t"), ("indent with spaces", [edit])) for found, edit in zip(wrong, edits)
