@@ -262,7 +262,7 @@ def test_stop_wins_over_start(order: int) -> None:
 
 _MANY_NODES = "".join(f"  - {{id: n{i}, type: python, code: pass, startWhen: event:m{i}.completed}}\n" for i in range(2000))
 WIDE_TEXTS = {
-    "tabs between brackets": "name: p\nnodes: [\n" + "\ta,\n" * 9000 + "]\n",
+    "tabs between brackets": "name: p\nnodes: [\n" + "\ta,\n" * 3000 + "]\n",
     "names that do not exist": "name: p\nnodes:\n" + _MANY_NODES,
     "values in SQL": 'name: p\nnodes: [{id: a, type: sql, query: "' + "{{ x }} " * 5000 + '"}]\n',
     "quotes that nothing closes": with_condition("{{ " + '\\"' * 100_000 + " }}"),
