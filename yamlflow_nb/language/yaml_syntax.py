@@ -208,6 +208,8 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
     missing = _MISSING_SPACE.match(line.text)
     if missing is not None and settles(source, [(line.start + missing.end(),) * 2 + (" ",)]):
         return _no_colon(source, offset)
+    if (cut := _cut_before(source, line)) is not None:
+        return cut
     column = len(line.leading) + 1
     fix = None
     message = f"the indentation of this line ({column - 1} spaces) fits no list or mapping that is open here"
@@ -229,6 +231,22 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
         fix=fix,
         related=related,
     )
+
+
+def _cut_before(source: SourceText, line: _Line) -> Diagnostic | None:
+    """An unquoted expression that was to go on in this line, and was ended by a comment in the line before."""
+    before = source.line_text(line.number - 1) if line.number > 1 else ""
+    comment = re.search(r"[ \t]+#.*", before)
+    if comment is None or not re.search(r"event:|\{\{", before[: comment.start()]):
+        return None
+    first = source.offset(line.number - 1, 1)
+    start, end = first + comment.start(), first + comment.end()
+    return diagnostic_at(
+        source, "YF115", first + before.index("#", comment.start()), end,
+        "` #` begins a comment, so the expression ends here and cannot go on in the next line",
+        hint="put the comment in a line of its own above, or quote the expression without it",
+        fix=_if_settled(source, "remove the comment", [(start, end, "")]),
+    )  # fmt: skip
 
 
 def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:
