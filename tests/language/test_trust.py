@@ -413,3 +413,20 @@ def test_a_stop_before_during_and_after_the_start_ends_the_node(events: Any, sta
     done = simulate(HEAD + STOPPED, outcomes=outcomes, events=events)
     assert (done.nodes["b"].state, done.nodes["b"].reason) == (state, "stopWhen")
     assert ("b.started" in [kind for _, kind, _ in done.events]) is started and done.events[-1][0] <= 4
+
+
+_MANY_NODES = "".join(f"  - {{id: n{i}, type: python, code: pass, startWhen: event:m{i}.completed}}\n" for i in range(2000))
+WIDE_TEXTS = {
+    "tabs between brackets": "name: p\nnodes: [\n" + "\ta,\n" * 3000 + "]\n",
+    "names that do not exist": "name: p\nnodes:\n" + _MANY_NODES,
+    "values in SQL": 'name: p\nnodes: [{id: a, type: sql, query: "' + "{{ x }} " * 5000 + '"}]\n',
+    "quotes that nothing closes": with_condition("{{ " + '\\"' * 100_000 + " }}"),
+}
+
+
+@pytest.mark.trust("B9")
+@pytest.mark.parametrize("text", list(WIDE_TEXTS.values()), ids=list(WIDE_TEXTS))
+def test_what_is_wrong_in_many_places_is_told_quickly(text: str) -> None:
+    started = time.perf_counter()
+    assert codes(text)
+    assert time.perf_counter() - started < 2

@@ -41,7 +41,7 @@ def with_values(document: Document, findings: list[Diagnostic]) -> list[Diagnost
             mended[at] = _mended(document, findings[at], "write the value out", (first, last, written))
             stands = nodes.get(first)
             if isinstance(stands, ScalarNode) and isinstance(node, ScalarNode):
-                stands.value = node.value
+                stands.value, stands.text = node.value, node.text
     return mended
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
 from yamlflow_nb.language.value_parser import closing_braces
 
 _CODE = "YF134"
+_MOST_SHOWN = 20
 _NAME = re.compile(r"[A-Za-z_]\w*(?=\s*\Z)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -16,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 def unbound(text: str, field: str, advice: str) -> ExpressionSyntaxError:
     """The findings about a field that may not hold ``{{ }}``, one for each, each showing the bound form of the line in
     which it stands."""
-    stretches = list(_stretches(text))
+    stretches = list(islice(_stretches(text), _MOST_SHOWN))
     names = _names([text[start:end] for start, end in stretches])
     problems = []
     for (start, end), name in zip(stretches, names):

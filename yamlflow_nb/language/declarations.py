@@ -222,7 +222,10 @@ def _report_fields(reading: Reading, path: Path, kind: TaskType, error: Validati
             reading.report("YF122", path, f"a `{kind.name}` task needs `{name}`")
         elif name:
             said = f"`{name}`: {message[:1].lower()}{message[1:]}".replace("input should be", "must be")
-            reading.report("YF133", (*path, name), said)
+            words = re.findall(r"'([^']*)'", message) if detail["type"] == "literal_error" and len(detail["loc"]) == 1 else ()
+            close = reading.near(plain[name], words) if words and isinstance(plain.get(name), str) else None
+            hint = f"did you mean `{close}`?" if close else None
+            reading.report("YF133", (*path, name), said, hint, replace=(f"write `{close}`", close) if close else None)
         elif not any(_has_template(value) for value in plain.values()) or detail["type"] == "value_error":
             reading.report("YF133", path, message)
 

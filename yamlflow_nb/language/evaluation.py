@@ -355,7 +355,9 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             raise _Failure(node, f"a text of {clipped(size)} characters; the limit is {MOST_TEXT}")
         self.steps += size // 100
         self._pay(node)
-        return value * times if isinstance(value, str) else list(value) * times
+        empty: Any = "" if isinstance(value, str) else []
+        # Python repeats by machine integers only, also what stays empty.
+        return (value if isinstance(value, str) else list(value)) * times if size else empty
 
     def _arithmetic(self, node: ast.AST, operator: type[ast.AST], left: Any, right: Any) -> Any:
         try:

@@ -231,8 +231,13 @@ def _from_json(s: str) -> Any:
             raise ValueError("a number of more than 256 bits")
         return int(text)
 
+    def real(text: str) -> float:
+        if not math.isfinite(float(text)):
+            raise ValueError("a number that is too large")
+        return float(text)
+
     try:
-        return json.loads(s, parse_constant=refuse, parse_int=number)
+        return json.loads(s, parse_constant=refuse, parse_int=number, parse_float=real)
     except (ValueError, RecursionError) as error:
         raise WrongValue(f"this is no JSON: {str(error)[:80]}") from None
 

@@ -36,6 +36,7 @@ from yamlflow_nb.language.reading import (
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 LONGEST_ID = 50
+_MOST_MENDED = 20
 _NO_EXPRESSIONS = NodeExpressions()
 Slots = tuple[str, ...]
 
@@ -334,7 +335,8 @@ class NodeReader:
         if not NAME.match(value):
             better = suggested(value)
             # What else speaks of the node would have to follow.
-            alone = reading.document.source.text.count(value) == 1 and better not in RESERVED_NAMES and not self.is_taken(better)
+            alone = len(reading.found) < _MOST_MENDED and reading.document.source.text.count(value) == 1
+            alone = alone and better not in RESERVED_NAMES and not self.is_taken(better)
             reading.report(
                 "YF135", place, f"{shown(value)} is no id", f"ids are [a-z][a-z0-9_]*, for example `{better}`",
                 replace=(f"write `{better}`", better) if alone else None,

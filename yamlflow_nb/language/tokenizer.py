@@ -127,6 +127,9 @@ def _stray(text: str, start: int) -> NoReturn:
     char = text[start]
     if char in _DOUBLED:
         doubled = _DOUBLED[char]
+        if text[:start].endswith(doubled):
+            fix = (f"write `{doubled}`", [(start, start + 1, "")])
+            refuse("YF201", f"`{doubled}{char}` is written `{doubled}`", start, start + 1, None, fix)
         refuse(
             "YF201",
             f"`{char}` is written `{doubled}`",
@@ -139,6 +142,9 @@ def _stray(text: str, start: int) -> NoReturn:
     if turned:
         fix = (f"write `{turned}`", [(start, start + 2, turned)])
         refuse("YF201", f"`{text[start : start + 2]}` is written `{turned}`", start, start + 2, None, fix)
+    if char == "=" and text[:start].rstrip().endswith(")"):
+        fix = ("write `==`", [(start, start + 1, "==")])
+        refuse("YF201", "`=` compares nothing; a count is compared with `==`", start, start + 1, "did you mean `==`?", fix)
     hints = {
         "=": "values are compared inside {{ }}: {{ a.n == 1 }}",
         "{": "a value expression stands in double braces: {{ a.n > 0 }}",

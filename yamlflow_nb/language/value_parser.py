@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from keyword import iskeyword
 from typing import NoReturn
 
@@ -24,13 +25,14 @@ MOST_BITS = 256
 MOST_TEXT = 10_000
 
 _STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_TOKEN = re.compile(
-    rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
-    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)",
-    re.DOTALL,
+_BESIDE_TEXTS = (
+    r"(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
+    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)"
 )
 _LONE_NAME = re.compile(r"\{\{ *([a-z][a-z0-9_]{0,63}(?:\.[a-z][a-z0-9_]{0,63}){1,5}) *\}\}")
 _LOAD = ast.Load()
+_TOKEN = re.compile(rf"(?P<string>{_STRING})|{_BESIDE_TEXTS}", re.DOTALL)
+_TOKEN_BEHIND_OPEN_TEXT = re.compile(_BESIDE_TEXTS, re.DOTALL)
 _WORDS = {"&&": ("and", "`&&` joins conditions of a trigger; inside {{ }} it is `and`"),
           "||": ("or", "`||` joins conditions of a trigger; inside {{ }} it is `or`"),
           "!": ("not ", "`!` negates conditions of a trigger; inside {{ }} it is `not`")}  # fmt: skip
@@ -56,12 +58,21 @@ _REFUSED: dict[type, tuple[str, str]] = {
 }
 
 
+def _tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
+    """The tokens from a place on. Behind a quote that nothing closes no more texts are looked for: each try would go to
+    the end."""
+    pattern = _TOKEN
+    while (found := pattern.match(text, position)) is not None:
+        if found.lastgroup == "other" and found.group() in "'\"":
+            pattern = _TOKEN_BEHIND_OPEN_TEXT
+        yield found
+        position = found.end()
+
+
 def closing_braces(text: str, opened: int) -> int:
     """The offset behind the first ``}}`` that closes ``{{`` at ``opened``, outside string literals and brackets; -1 if none."""
     depth, position = 0, opened + 2
-    for found in _TOKEN.finditer(text, position):
-        if found.start() < position:
-            continue
+    for found in _tokens(text, position):
         kind = found.lastgroup
         if kind == "close" and depth == 0:
             return found.start() + 2 if text.startswith("}}", found.start()) else -1
@@ -164,7 +175,7 @@ class _ValueParser:
             )
         opened: list[tuple[str, int]] = []
         tokens = unary = 0
-        for found in _TOKEN.finditer(self.inner):
+        for found in _tokens(self.inner):
             kind, token, at = found.lastgroup, found.group(), base + found.start()
             if kind == "space":
                 continue

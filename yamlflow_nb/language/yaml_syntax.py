@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 import yaml
 
@@ -129,9 +130,14 @@ def tabs_between_brackets(document: Document) -> list[Diagnostic]:
     lines = [found for found in _TAB_LINE.finditer(source.text) if _is_inhabited(source, found)] if "\t" in source.text else []
     if not lines:
         return []
-    texts = [(node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start]
-    found_in = [found for found in lines if not any(start < found.end() <= end for start, end in texts)]
-    wrong = [found for found in found_in if source.text[found.end()] != "#"][:_MOST_TABS]
+    texts = sorted((node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start)
+    starts = [start for start, _ in texts]
+
+    def in_text(place: int) -> bool:
+        before = bisect_left(starts, place) - 1
+        return before >= 0 and place <= texts[before][1]
+
+    wrong = [found for found in lines if source.text[found.end()] != "#" and not in_text(found.end())][:_MOST_TABS]
     edits = [(found.start(1), found.end(1), found[1].replace("\t", "  ")) for found in wrong]
     return [
         _tab_at(source, found.start(1) + found[1].index("\t"), ("indent with spaces", [edit])) for found, edit in zip(wrong, edits)
@@ -205,6 +211,8 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
     missing = _MISSING_SPACE.match(line.text)
     if missing is not None and settles(source, [(line.start + missing.end(),) * 2 + (" ",)]):
         return _no_colon(source, offset)
+    if (cut := _cut_before(source, line)) is not None:
+        return cut
     column = len(line.leading) + 1
     fix = None
     message = f"the indentation of this line ({column - 1} spaces) fits no list or mapping that is open here"
@@ -226,6 +234,22 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
         fix=fix,
         related=related,
     )
+
+
+def _cut_before(source: SourceText, line: _Line) -> Diagnostic | None:
+    """An unquoted expression that was to go on in this line, and was ended by a comment in the line before."""
+    before = source.line_text(line.number - 1) if line.number > 1 else ""
+    comment = re.search(r"[ \t]+#.*", before)
+    if comment is None or not re.search(r"event:|\{\{", before[: comment.start()]):
+        return None
+    first = source.offset(line.number - 1, 1)
+    start, end = first + comment.start(), first + comment.end()
+    return diagnostic_at(
+        source, "YF115", first + before.index("#", comment.start()), end,
+        "` #` begins a comment, so the expression ends here and cannot go on in the next line",
+        hint="put the comment in a line of its own above, or quote the expression without it",
+        fix=_if_settled(source, "remove the comment", [(start, end, "")]),
+    )  # fmt: skip
 
 
 def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:

@@ -29,7 +29,6 @@ from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.assignable import can_hold
 from yamlflow_nb.language.checks.model import CheckModel
 from yamlflow_nb.language.checks.type_mismatch import type_of_template, with_article
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF317"
 TITLE = "Bindings that do not fit the task's inputs"
@@ -89,7 +88,7 @@ def _unknown(
     code: str,
     whose: str,
 ) -> Diagnostic:
-    close = nearest(name, [other for other in inputs if other not in given])
+    close = model.near(name, [other for other in inputs if other not in given])
     key = model.document.key_at(path) if model.document is not None else None
     known = ", ".join(f"`{other}`" for other in inputs) or "none"
     return model.report(

@@ -1,7 +1,6 @@
 """A setting that does nothing here.
 
-**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``waitTimeout`` on a node that waits for
-neither a person nor an event.
+**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``.
 
 **Why it is wrong.** It reads as if something were limited that is not.
 
@@ -11,7 +10,7 @@ neither a person nor an event.
 - {id: load, type: python, code: "pass", maxParallel: 4}
 ```
 
-**Fix.** Add the ``forEach``, or take the setting away; an attempt's time is limited by ``timeout``.
+**Fix.** Add the ``forEach``, or take the setting away.
 """
 
 from __future__ import annotations

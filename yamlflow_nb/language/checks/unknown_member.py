@@ -22,7 +22,6 @@ from typing import Any
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Path
 from yamlflow_nb.language.checks.model import CheckModel, ReadUse, dotted
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF307"
 TITLE = "A built-in name that does not exist"
@@ -90,7 +89,7 @@ def _walk(model: CheckModel, use: ReadUse, names: Names, first: int) -> Iterator
             return
         if path[number] not in known:
             place = model.step(use, number)
-            close = nearest(str(path[number]), known)
+            close = model.near(str(path[number]), known)
             before = dotted(path[:number])
             yield model.report(
                 CODE,
