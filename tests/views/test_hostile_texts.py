@@ -27,7 +27,8 @@ PLACES = [
     ("name: p", "name: {}"), ("id: a", "id: {}"), ("type: python", "type: {}"), ("n: string}", "n: {}}}"), ("{n:", "{{{}:"),
     ("{o:", "{{{}:"), ("{given:", "{{{}:"), ("    code:", "    {}: 1\n    code:"),
     ("    code:", "    startWhen: {}\n    code:"),
-    ("a.n }}", "a[{}] }}}}"), ("    code:", "    timeout: {}\n    code:"), ("description: words", "description: words\n{}: 1\n{}: 2"),
+    ("a.n }}", "a[{}] }}}}"), ("    code:", "    timeout: {}\n    code:"),
+    ("description: words", "description: words\n{}: 1\n{}: 2"),
 ]  # fmt: skip
 
 
