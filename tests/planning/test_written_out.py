@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from tests.orchestration.test_cases import Case, _collect, _outcome
 from tests.planning.documents import EVERYTHING, valid
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.executors.registry import task_types
 from yamlflow_nb.language.validation import validate_text
 from yamlflow_nb.planning import plan
 from yamlflow_nb.planning.written_out import as_yaml
+from yamlflow_nb.testing import simulate
+
+SOUND = [case for case in _collect() if not {"invalid", "input_error"} & set(case.values[0].run["expect"])]
 
 
 def written(text: str) -> str:
@@ -99,3 +105,25 @@ def test_notes_tell_of_disabled_nodes_of_those_that_start_beside_others_and_of_t
             notes[line[6:].strip("'")], pending = pending, []
     beside, twice = "starts with the pipeline, beside others", "may run twice"
     assert notes == {"no": [beside, twice], "b": [beside, twice], "c": [beside], "d": [], "e": ["disabled"]}
+
+
+@pytest.mark.parametrize("case", SOUND)
+def test_the_written_out_pipeline_does_what_the_short_one_does(case: Case) -> None:
+    text = written(case.definition)
+    given: dict[str, Any] = {key: case.run[key] for key in ("inputs", "max_time") if key in case.run}
+    given["outcomes"] = {name: _outcome(outcome) for name, outcome in case.run.get("outcomes", {}).items()}
+    given["events"] = [(at, kind, payload[0] if payload else {}) for at, kind, *payload in case.run.get("events", [])]
+    short, long = simulate(case.definition, **given), simulate(text, **given)
+    assert long.events == short.events
+    assert (long.status, long.reason, long.outputs) == (short.status, short.reason, short.outputs)
+
+
+def test_a_plan_is_made_once_for_a_definition() -> None:
+    definition = read("name: p\nnodes:\n  - {id: a, type: python, code: pass}\n")
+    assert plan(definition, task_types()) is plan(definition, task_types())
+
+
+def test_the_example_of_the_demo_can_be_written_out() -> None:
+    path = Path(__file__).resolve().parents[2] / "examples" / "flights" / "flights.pipeline.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert written(written(text)) == written(text)

@@ -64,7 +64,7 @@ class Network:
     """Atoms that start false: see ``now:``."""
 
 
-@dataclass
+@dataclass(slots=True)
 class PlannedNode:
     """One node with nothing left to default."""
 

@@ -8,21 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from yamlflow_nb.domain.model import Model
 
-class OutputDeclaration(BaseModel):
+
+class OutputDeclaration(Model):
     """A declared output of a node: its type, and whether it may be left unset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = "any"
     optional: bool = False
     description: str | None = None
 
 
-class InputDeclaration(BaseModel):
+class InputDeclaration(Model):
     """A declared input of a task or of a pipeline. Without ``default`` (and unless ``required: false``) it must be given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = "any"
     title: str | None = None
@@ -74,10 +72,8 @@ class TaskType:
     summary: str = ""
 
 
-class TaskDefinition(BaseModel):
+class TaskDefinition(Model):
     """A reusable piece of work: a type (``notebook``, ``sql``, ...) and its fields, typed inputs and outputs."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     type: str

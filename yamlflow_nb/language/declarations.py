@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS, VARIABLE_TYPES
-from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskType
+from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskFields, TaskType
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.bound_form import unbound
 from yamlflow_nb.language.quoting import shown
@@ -82,7 +83,7 @@ def outputs(reading: Reading, path: Path, node: DocumentNode) -> dict[str, Outpu
         if name in ("run", "events"):
             reading.report("YF129", (*path, name), f"no output may be called `{name}`: `<node>.{name}` is taken", on_key=True)
         values = _declared(reading, (*path, name), item, _OUTPUT_FIELDS)
-        found[name] = OutputDeclaration.model_construct(_fields_set=set(values), **values)
+        found[name] = OutputDeclaration.of(values)
     return found
 
 
@@ -93,7 +94,7 @@ def inputs(reading: Reading, path: Path, node: DocumentNode) -> dict[str, InputD
         values = _declared(reading, (*path, name), item, _INPUT_FIELDS)
         if "enum" in values:
             values["enum"] = list(values["enum"])
-        declared = found[name] = InputDeclaration.model_construct(_fields_set=set(values), **values)
+        declared = found[name] = InputDeclaration.of(values)
         _check_bounds(reading, (*path, name), declared)
         if declared.has_default:
             _check_default(reading, (*path, name, "default"), declared)
@@ -157,14 +158,13 @@ def task_fields(
 ) -> dict[str, Any]:
     """A task type's own fields, checked against its model; keys that are none are reported. ``path`` is the mapping's."""
     names = field_names(kind)
-    known = [*names, *also_known]
     plain: dict[str, Any] = {}
     for name, item in written.items():
         if name not in names:
             where = reading.document.find(path)
             present = where.items if isinstance(where, MappingNode) else written
             if not _foreign(reading, (*path, name)):
-                reading.unknown_key((*path, name), known, present, f"a `{kind.name}` task")
+                reading.unknown_key((*path, name), (*names, *also_known), present, f"a `{kind.name}` task")
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
@@ -176,9 +176,14 @@ def task_fields(
     return plain
 
 
-def field_names(kind: TaskType) -> list[str]:
+def field_names(kind: TaskType) -> tuple[str, ...]:
     """The names of a type's own fields, as they are written."""
-    return [field.alias or name for name, field in kind.fields.model_fields.items()]
+    return _names_in(kind.fields)
+
+
+@cache
+def _names_in(fields: type[TaskFields]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in fields.model_fields.items())
 
 
 _HINTS = {

@@ -61,14 +61,14 @@ def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> t
     values["taskDefinitions"] = {name: task for name, task in tasks.items() if task is not None}
     defaults = read_defaults(reading, root.items["defaults"]) if "defaults" in root.items else None
     if defaults is not None:
-        values["defaults"] = NodeDefinition.model_construct(_fields_set=set(defaults.values), id="", **defaults.values)
+        values["defaults"] = NodeDefinition.of({"id": "", **defaults.values})
     values["nodes"] = _nodes(reading, root, tasks, defaults, parsed)
     if "stopWhen" in root.items:
         parsed.stop_when = reading.trigger(("stopWhen",), root.items["stopWhen"])
         values["stopWhen"] = getattr(root.items["stopWhen"], "value", None)
     if "outputs" in root.items:
         values["outputs"] = _outputs(reading, root.items["outputs"], parsed)
-    definition = PipelineDefinition.model_construct(_fields_set=set(values), **values)
+    definition = PipelineDefinition.of(values)
     definition._parsed, definition._document = parsed, document
     return definition, reading.found
 
@@ -184,7 +184,7 @@ def _nodes(
     for index, item in enumerate(node.items):
         read = reader.read(("nodes", index), item)
         # The place in the list is the place in the document: what is no node keeps its index.
-        read = read or (NodeDefinition.model_construct(id=f"?{index}"), NodeExpressions())
+        read = read or (NodeDefinition.of({"id": f"?{index}"}), NodeExpressions())
         found.append(read[0])
         expressions.append(read[1])
     parsed.nodes = expressions

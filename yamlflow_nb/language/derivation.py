@@ -22,8 +22,11 @@ _JOIN = " && "
 
 
 def starts_of(definition: PipelineDefinition) -> list[TriggerExpression]:
-    """Every node's ``startWhen`` in document order: as written, or derived."""
-    return [written.startWhen or derive_start(index, definition) for index, written in enumerate(definition.parsed.nodes)]
+    """Every node's ``startWhen`` in document order: as written, or derived. Found once a definition."""
+    parsed = definition.parsed
+    if parsed.starts is None:
+        parsed.starts = [written.startWhen or derive_start(index, definition) for index, written in enumerate(parsed.nodes)]
+    return parsed.starts
 
 
 def derive_start(node_index: int, definition: PipelineDefinition) -> TriggerExpression:

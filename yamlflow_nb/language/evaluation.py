@@ -108,7 +108,7 @@ def _present(expression: ValueExpression, names: Names) -> Any:
 
 
 def _located(expression: ValueExpression, failure: _Failure) -> ExpressionError:
-    first, last = _place(expression, failure.node)
+    first, last = place_of_part(expression, failure.node)
     text = expression.text.strip()
     message = failure.message if text in failure.message else f"{failure.message} (in `{clipped_text(text)}`)"
     hint = None
@@ -122,7 +122,8 @@ def clipped_text(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _place(expression: ValueExpression, node: ast.AST) -> tuple[int, int]:
+def place_of_part(expression: ValueExpression, node: ast.AST) -> tuple[int, int]:
+    """Where a part of an expression stands in the text that the expression stands in."""
     first, last = getattr(node, "col_offset", None), getattr(node, "end_col_offset", None)
     if first is None or last is None:
         return expression.start, expression.end
@@ -463,4 +464,4 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
 _FREE: list[_Evaluator] = []
 """Evaluators at rest. Taking and giving back are atomic, so threads never share one."""
 
-__all__ = ["AbsentError", "ExpressionError", "evaluate", "evaluate_condition", "render", "render_display"]
+__all__ = ["AbsentError", "ExpressionError", "evaluate", "evaluate_condition", "place_of_part", "render", "render_display"]

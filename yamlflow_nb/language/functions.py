@@ -395,6 +395,10 @@ GUARDS = frozenset({"default", "coalesce", "defined"})
 
 def fits_kind(value: Any, kinds: str) -> bool:
     """Whether a value is of one of the kinds of a parameter; an integer is a number."""
-    kind = kind_of(value)
+    return kind_fits(kind_of(value), kinds)
+
+
+def kind_fits(kind: str, kinds: str) -> bool:
+    """The same for the name of a kind."""
     wanted = kinds.split("|")
     return "any" in wanted or kind in wanted or (kind == "integer" and "number" in wanted)

@@ -18,7 +18,7 @@ from yamlflow_nb.domain.pipeline_definition import (
 )
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import (
     INVALID,
     Reader,
@@ -159,7 +159,7 @@ def _on_failure(reading: Reading, path: Path, node: DocumentNode, written: Writt
     if not isinstance(values, MappingNode):
         reading.report("YF122", path, "`onFailure` needs `outputs`, a mapping: name → value", on_key=True)
         return
-    written.values["onFailure"] = Recovery.model_construct(outputs=values.plain())
+    written.values["onFailure"] = Recovery.of({"outputs": values.plain()})
     written.expressions.recovery = reading.templates((*path, "outputs"), values)
 
 
@@ -174,7 +174,7 @@ _RETRY = record(
 def _retry(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
     values = _RETRY(reading, path, node)
     if values is not INVALID:
-        written.values["retry"] = Retry.model_construct(_fields_set=set(values), **values)
+        written.values["retry"] = Retry.of(values)
 
 
 _REPEAT = record({"until": anything, "maxIterations": integer_from(1), "delay": duration}, required=("until",))
@@ -188,7 +188,7 @@ def _repeat(reading: Reading, path: Path, node: DocumentNode, written: Written) 
     if until is not None:
         written.expressions.until = reading.trigger((*path, "until"), until)
         values["until"] = until.value if type(until) is ScalarNode else False
-    written.values["repeat"] = Repeat.model_construct(_fields_set=set(values), **values)
+    written.values["repeat"] = Repeat.of(values)
 
 
 def _is_text(node: DocumentNode) -> bool:
@@ -312,7 +312,7 @@ class NodeReader:
             if field not in node.items:
                 for slot in slots:
                     setattr(written.expressions, slot, getattr(self.defaults, slot))
-        return NodeDefinition.model_construct(_fields_set=set(values), **values), written.expressions
+        return NodeDefinition.of(values), written.expressions
 
     def node_id(self, path: Path, node: MappingNode) -> str:
         """The node's id; one that can stand in for it where it is wrong or missing."""
@@ -398,7 +398,7 @@ class NodeReader:
         if name not in self.tasks:
             close = reading.near(name.partition("@")[0], self.tasks)
             hint = f"did you mean `{close}`?" if close else f"tasks here: {', '.join(self.tasks) or 'none'}"
-            replace = (f"write `{close}`", close) if close else None
+            replace = (f"write `{close}`", as_scalar(close)) if close else None
             reading.report("YF141", (*path, "taskDefinition"), f"there is no task definition {shown(name)}", hint, replace=replace)
             return ()
         if name not in self.task_templates:

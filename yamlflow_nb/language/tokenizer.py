@@ -91,6 +91,8 @@ def _broken_event(text: str, start: int, end: int) -> NoReturn:
     source, dot, _ = body.partition(".")
     if body and re.fullmatch(r"[a-z0-9_*]+\.[a-z][a-z0-9_]*", body):
         fixed = f"event:{body}"
+        if fixed == text:
+            refuse("YF204", f"behind `{text}` stands what belongs to no event", start, end, "an event takes no arguments")
         refuse(
             "YF204", "no space goes into an event atom", start, end, f"write {fixed}", (f"write `{fixed}`", [(start, end, fixed)])
         )

@@ -12,7 +12,7 @@ is incomplete. ``event:a.completed  # wait for a`` is a comment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
@@ -43,6 +43,10 @@ class Repair(NamedTuple):
     end: int
     text: str
     diagnostic: Diagnostic
+
+    def within(self, repairs: Iterable[Repair]) -> bool:
+        """Whether it is part of a longer one, found later."""
+        return any(one.start < self.start and self.end <= one.end for one in repairs)
 
     def blanked(self, text: str) -> str:
         """A text of the same length with a quoted blank in the value's place."""
@@ -76,12 +80,30 @@ def _in_line(source: SourceText, place: int) -> Iterator[Repair]:
         value, start = block["value"], line_start + block.start("value")
         code = _block_code(value)
         if code is not None:
-            yield _repair(source, code, start, start + len(_without_comment(value)))
+            end = start + len(_without_comment(value))
+            yield _repair(source, code, start, _continued(text, line_start, end) if code != "YF119" else end)
             return
     for first, code in _unquoted_values(line):
         last = _flow_end(line, first)
         if code == "YF114" or "}}" in line[first:last]:
             yield _repair(source, code, line_start + first, line_start + last)
+
+
+_CONTINUATION = re.compile(r"(?:\r\n|\n)([ ]+)([^\r\n]+)")
+
+
+def _continued(text: str, line_start: int, end: int) -> int:
+    """The end of a value that goes on in deeper lines; a comment, a key or a list item ends it."""
+    own = len(text) - len(text[line_start:].lstrip(" -")) - line_start
+    while (found := _CONTINUATION.match(text, end)) is not None:
+        line = found[2].rstrip()
+        if len(found[1]) <= own or line.startswith(("#", "- ")) or re.match(rf"(?:{_KEY})|[A-Za-z_]\w*:\Z", line + " "):
+            break
+        kept = _without_comment(line)
+        end = found.start(2) + len(kept)
+        if kept != line:
+            break
+    return end
 
 
 def _block_code(value: str) -> str | None:
@@ -108,8 +130,9 @@ def _repair(source: SourceText, code: str, start: int, end: int) -> Repair:
     raw = source.text[start:end]
     message, hint = _MESSAGES[code]
     what = shown(raw) if code != "YF119" else f"{_meaning(raw)}: {shown(raw)}"
+    short = len(raw) < 80 and "\n" not in raw
     diagnostic = diagnostic_at(
-        source, code, start, end, message.format(what), hint=f"{hint}: {quoted_source(raw)}" if len(raw) < 80 else hint,
+        source, code, start, end, message.format(what), hint=f"{hint}: {quoted_source(raw)}" if short else hint,
         fix=(hint, [(start, end, quoted_source(raw))]),
     )  # fmt: skip
     return Repair(start, end, raw, diagnostic)

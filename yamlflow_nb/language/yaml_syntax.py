@@ -7,6 +7,7 @@ import re
 import yaml
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.document import Document, ScalarNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.locate import Replacement, diagnostic_at
 from yamlflow_nb.language.quoting import shown
@@ -15,8 +16,9 @@ from yamlflow_nb.language.yaml_refusals import too_deep
 _TRIED_UP_TO = 200_000
 _MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
 _LEADING = re.compile(r"[ \t]*")
-_TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S)", re.MULTILINE)
+_TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S|$)", re.MULTILINE)
 _TAB_WIDTHS = (2, 4, 8, 1)
+_MOST_TABS = 50
 
 
 def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: int | None) -> Diagnostic:
@@ -58,7 +60,7 @@ _HINTS = {
     "block sequence entries are not allowed in this context": "begin the list in a line of its own, below its key",
     "block sequence entries are not allowed here": "begin the list in a line of its own, below its key",
     "sequence entries are not allowed here": "begin the list in a line of its own, below its key",
-    "did not find expected <document start>": "check the indentation of this line against the first one",
+    "did not find expected <document start>": "a file holds one pipeline: remove this, or indent it like the first line",
     "found incompatible YAML document": "remove the `%YAML` line",
 }
 
@@ -100,17 +102,40 @@ def _tab(source: SourceText, line: _Line, offset: int) -> Diagnostic:
     if len(source.text) <= _TRIED_UP_TO:
         for width in _TAB_WIDTHS:
             edits = [
-                (found.start(1), found.end(1), found[1].replace("\t", " " * width))
+                (found.start(1), found.end(1), found[1].replace("\t", " " * width) if _is_inhabited(source, found) else "")
                 for found in _TAB_LINE.finditer(source.text, line.start)
             ]
             if edits and settles(source, edits):
                 fix = ("indent with spaces", edits)
                 break
     start = line.start + line.text.find("\t") if "\t" in line.leading else offset
+    return _tab_at(source, start, fix)
+
+
+def _tab_at(source: SourceText, start: int, fix: tuple[str, list[Replacement]] | None) -> Diagnostic:
     return diagnostic_at(
         source, "YF112", start, start + 1, "a tab stands in the indentation; YAML indents with spaces",
         hint="use two spaces a level (most editors: “convert indentation to spaces”)", fix=fix,
     )  # fmt: skip
+
+
+def _is_inhabited(source: SourceText, found: re.Match[str]) -> bool:
+    return found.end() < len(source.text) and source.text[found.end()] not in "\r\n"
+
+
+def tabs_between_brackets(document: Document) -> list[Diagnostic]:
+    """Tabs that indent a line between brackets: YAML's parser lets them pass, for there indentation has no meaning."""
+    source = document.source
+    lines = [found for found in _TAB_LINE.finditer(source.text) if _is_inhabited(source, found)] if "\t" in source.text else []
+    if not lines:
+        return []
+    texts = [(node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start]
+    found_in = [found for found in lines if not any(start < found.end() <= end for start, end in texts)]
+    wrong = [found for found in found_in if source.text[found.end()] != "#"][:_MOST_TABS]
+    edits = [(found.start(1), found.end(1), found[1].replace("\t", "  ")) for found in wrong]
+    return [
+        _tab_at(source, found.start(1) + found[1].index("\t"), ("indent with spaces", [edit])) for found, edit in zip(wrong, edits)
+    ]
 
 
 def _unclosed_quote(source: SourceText, begun: int) -> Diagnostic:

@@ -22,6 +22,10 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     state.round += 1
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
+    for name in state.custom:
+        state.variables.drop_scope(f"custom.{name}")
+    state.variables.scopes.get("system", {}).pop("outcome", None)
+    state.variables.set_one("system", "round", state.round, None, fact.at)
     state.outputs, state.custom = {}, {}
     state.pipeline_events = {"started"}
     for name in again:

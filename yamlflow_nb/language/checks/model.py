@@ -126,8 +126,11 @@ class CheckModel:
         return task.type if task is not None else self.nodes[node].type
 
     def task_type(self, node: int) -> TaskType | None:
-        name = self.type_name(node)
-        return self.task_types.get(name) if name else None
+        return self._kinds[node]
+
+    @cached_property
+    def _kinds(self) -> list[TaskType | None]:
+        return [self.task_types.get(self.type_name(node) or "") for node in range(len(self.nodes))]
 
     def fields(self, node: int) -> Mapping[str, Any]:
         task = self.task(node)
@@ -170,8 +173,8 @@ class CheckModel:
 
     def outputs_are_known(self, node: int) -> bool:
         """Whether a node can have no outputs but those of ``outputs``."""
-        name = self.type_name(node)
         kind = self.task_type(node)
+        name = kind.name if kind is not None else None
         if kind is None or name in OPEN_TYPES:
             return False
         if name == "approval" and not isinstance(self.fields(node).get("form") or {}, Mapping):
