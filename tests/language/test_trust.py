@@ -202,7 +202,7 @@ def test_keys_are_texts(value: str) -> None:
 NUMBERS = {
     "9" * 5000: "YF116", "-" + "9" * 5000: "YF116", "0x" + "f" * 5000: "YF116", ".inf": "YF116", "-.inf": "YF116", ".nan": "YF116",
     "1e999": "YF116", str(2**300): "YF116", "!!int abc": "YF109", "!!float x": "YF109", "!!bool x": "YF109",
-    "!!timestamp x": "YF109", "[" * 1000 + "]" * 1000: "YF104",
+    "!!timestamp x": "YF109", "[" * 1000 + "]" * 1000: "YF104", "[" * 900 + "]" * 900: "YF104",
 }  # fmt: skip
 
 
@@ -379,6 +379,20 @@ def test_an_event_that_came_before_anyone_waited_counts_and_starts_a_node_once()
         events=[(1, "custom.go", {}), (2, "custom.go", {}), (9, "custom.go", {})],
     )  # fmt: skip
     assert done.nodes["b"].started_at == 5
+    assert [kind for _, kind, _ in done.events].count("b.started") == 1
+
+
+@pytest.mark.trust("F52")
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("at", [1, 7])
+def test_events_count_in_any_order_early_or_late_and_the_first_payload_stays(names: tuple[str, str], at: float) -> None:
+    text = HEAD + (
+        "  - {id: b, type: python, code: pass, inputBindings: {n: '{{ custom.one.n }}'}, "
+        "startWhen: 'event:custom.one && event:custom.two && event:a.completed'}\noutputs: {n: '{{ custom.one.n }}'}\n"
+    )
+    sent = [(at, f"custom.{names[0]}", {"n": 1}), (at + 1, f"custom.{names[1]}", {"n": 1}), (at + 1.5, "custom.one", {"n": 2})]
+    done = simulate(text, outcomes={"a": {"state": "completed", "duration": 5, "outputs": {"n": 1}}}, events=sent)
+    assert done.nodes["b"].started_at == max(5, at + 1) and done.outputs == {"n": 1}
     assert [kind for _, kind, _ in done.events].count("b.started") == 1
 
 

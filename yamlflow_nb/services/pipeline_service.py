@@ -27,6 +27,8 @@ class PipelineService:
 
     def validate(self, text: str | bytes, name: str = "<text>", folder: str | Path | None = None) -> list[Diagnostic]:
         """What is wrong with a text, in the order of places; never raises. With ``folder``, child pipelines are read there."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"validate takes the text of a document, str or bytes, not {type(text).__name__}")
         return self._read(text, name, None if folder is None else PipelineSource(text, name, Path(folder)))[1]
 
     def source(self, given: Source) -> PipelineSource:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
@@ -80,7 +81,8 @@ class PipelineMagics(Magics):
         try:
             execution.wait(None if unattended or self._kernel() is None else _SOON, or_waiting=True)
         except KeyboardInterrupt:
-            execution.cancel()
+            with suppress(CommandError):  # it may have ended in this very moment
+                execution.cancel()
             execution.wait()
         if unattended and execution.status in ("failed", "cancelled"):
             display(execution)
