@@ -1,7 +1,7 @@
 """Laws that hold for every pipeline: random ones are simulated with random outcomes and events.
 
 Durations are square roots of different primes, so that no two results arrive at one instant: what the order of nodes in
-the document may decide (SPEC 3.2, "at one instant") never decides here.
+the document may decide never decides here.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpres
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition, Recovery, Repeat, Retry
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskType
 
-# Verdicts of an expression, four-valued (SPEC 3.1).
+# Verdicts of an expression, four-valued.
 UNKNOWN, TRUE, FALSE, ERROR = 0, 1, 2, 3
 VERDICT_NAMES = ("unknown", "true", "false", "error")
 

@@ -20,7 +20,7 @@ CONTROL_FIELDS: tuple[str, ...] = (
     "onFailure", "retry", "timeout", "waitTimeout", "forEach", "maxParallel", "onItemFailure", "maxFailed", "repeat", "cache",
     "resources", "priority", "onInterrupt", "always", "runOn", "emits", "tags",
 )  # fmt: skip
-"""A node's fields for control (SPEC 2). A task type's fields may not take these names."""
+"""A node's fields for control. A task type's fields may not take these names."""
 PIPELINE_FIELDS: tuple[str, ...] = (
     "apiVersion", "name", "version", "title", "description", "inputVariables", "taskDefinitions", "nodes", "outputs", "stopWhen",
     "timeout", "defaults", "resources", "schedule", "concurrency", "notifications", "tags",

@@ -252,7 +252,7 @@ def _wants_retry(
 
 
 def _backoff(planned: PlannedNode, number: int) -> float:
-    """Seconds to wait after attempt ``number`` (SPEC 3.2, rule 7)."""
+    """Seconds to wait after attempt ``number``."""
     retry = planned.retry
     delay = retry.delay
     if retry.backoff == "linear":

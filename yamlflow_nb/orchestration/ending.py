@@ -141,7 +141,7 @@ def _unknown_facts(state: ExecutionState, scale: Weigher, root: TriggerNode) -> 
 
 
 def keeps_waiting(state: ExecutionState) -> bool:
-    """Whether a custom event could still settle a node's expression, or what holds it (SPEC 3.2).
+    """Whether a custom event could still settle a node's expression, or what holds it.
 
     Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. One node that events can settle by
     themselves is enough: whoever could be settled through others waits behind such a one, and circles of waiting never do.
