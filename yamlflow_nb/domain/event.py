@@ -153,6 +153,27 @@ class RetryRequested:
 
 
 @dataclass(frozen=True)
+class TakenOver:
+    """Another process drives the execution from here on: every attempt that was at work is interrupted, and a pause is
+    over. ``owner`` is the new one; ``by`` asked for it."""
+
+    at: float
+    owner: str = ""
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class InterruptionAnswered:
+    """A person says what becomes of an interrupted attempt (``onInterrupt: ask``). ``item`` None: of all that ask."""
+
+    at: float
+    node: str
+    answer: Literal["retry", "fail"]
+    item: int | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True)
 class VariableSet:
     """A person sets a variable of a paused execution."""
 
@@ -164,5 +185,5 @@ class VariableSet:
 
 Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
-    PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet,
+    PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
 ]  # fmt: skip

@@ -102,7 +102,7 @@ def _planned(
         on_item_failure=setting("onItemFailure") or "fail",
         max_failed=setting("maxFailed"),
         repeat=setting("repeat"),
-        on_interrupt=setting("onInterrupt") or (task_type.on_interrupt if task_type is not None else "ask"),
+        on_interrupt=setting("onInterrupt") or _on_interrupt(task_type, fields),
         priority=setting("priority") or 0,
         emits=frozenset(setting("emits", ())),
         waits=task_type.waits if task_type is not None else None,
@@ -111,6 +111,13 @@ def _planned(
         on_timeout=fields.get("onTimeout") or "fail",
         holds=holding_facts(held, ids) if held else (),
     )
+
+
+def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
+    """What becomes of an attempt whose process died, where the document does not say."""
+    if task_type is None:
+        return "ask"
+    return "retry" if task_type.harmless is not None and task_type.harmless(fields) else task_type.on_interrupt
 
 
 def _outputs(task: TaskDefinition | None, own: Mapping[str, Any]) -> Mapping[str, Any]:
