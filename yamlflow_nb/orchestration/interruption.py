@@ -90,7 +90,6 @@ def _interrupt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | N
     policy = run.planned.on_interrupt
     count = state.interruptions[key[:4]] = state.interruptions.get(key[:4], 0) + 1
     if policy == "fail":
-        state.interruptions[key[:4]] -= 1  # it counts as any failed attempt does
         _fail(state, run, slot, item)
     elif policy == "retry" and count <= PATIENCE:
         _try_again(state, run, slot, item, None)
@@ -99,7 +98,9 @@ def _interrupt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | N
 
 
 def _fail(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
-    """The attempt failed with reason ``interrupted``; ``retryWhen`` and ``retry`` say whether there is another."""
+    """The attempt failed with reason ``interrupted`` and counts as any that failed: ``retryWhen`` and ``retry`` say whether
+    there is another."""
+    state.interruptions[run.planned.id, state.round, run.iteration, item] -= 1
     fail_attempt(state, run, slot, item, "interrupted", TaskError("Interrupted", MESSAGE), slot.failed_outputs, None)
 
 

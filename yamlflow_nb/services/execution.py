@@ -124,10 +124,10 @@ class Execution:
             ended, status, reason = run.state.ended, run.state.status, run.state.reason
         if run.held is not None:
             return "paused", run.held
+        if run.lost is not None:
+            return "interrupted", None  # what it holds in memory may not be in the store
         if ended is not None:
             return status, reason
-        if run.lost is not None:
-            return "interrupted", reason
         return self._desk.seen(run.id, status, reason) if self._follower is not None else (status, reason)
 
     @property
