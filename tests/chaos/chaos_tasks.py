@@ -8,8 +8,9 @@ from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 
-LEDGER, TOLD, HOLD = "CHAOS_LEDGER", "CHAOS_TOLD", "CHAOS_HOLD"
-"""Environment: the ledger's path, a pipe that says each line at once, the node that never ends."""
+LEDGER, TOLD, HOLD, GATE = "CHAOS_LEDGER", "CHAOS_TOLD", "CHAOS_HOLD", "CHAOS_GATE"
+"""Environment: the ledger's path, a pipe that says each line at once, the node that never ends, and ``node:fifo`` of one that
+ends when somebody opens the fifo."""
 
 
 def note(word: str) -> None:
@@ -32,6 +33,9 @@ def number(node: str, gives: int) -> dict[str, Any]:
     note("start")
     if os.environ.get(HOLD) == node:
         threading.Event().wait()
+    if os.environ.get(GATE) and os.environ[GATE].startswith(f"{node}:"):
+        with open(os.environ[GATE].partition(":")[2], encoding="utf-8") as gate:
+            gate.read()
     note("done")
     return {"n": gives}
 

@@ -6,6 +6,7 @@ store for itself, as any process does; nothing of the engine is open before the 
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
@@ -21,12 +22,19 @@ def work(job: dict[str, Any]) -> int:
     import yamlflow_nb
     from yamlflow_nb.bootstrap import services
     from yamlflow_nb.infrastructure import crash_points
+    from yamlflow_nb.loop.kernel_loop import KernelLoop
 
     crash_points.arm(job.get("crash_at"))
+    if job.get("lease_seconds"):
+        KernelLoop.__init__.__kwdefaults__["lease_seconds"] = job["lease_seconds"]
     if job["do"] == "start":
         execution = yamlflow_nb.start(job.get("source") or FLOW, store=job["store"], **job.get("options", {}))
     else:
-        execution = services(job["store"]).executions.get(job["id"]).resume(by="chaos")
+        execution = services(job["store"]).executions.get(job["id"])
+        if job["do"] == "cancel":
+            execution.cancel(by="chaos")
+            return 0
+        execution.resume(by="chaos")
     execution.wait()
     return 0 if execution.status == "completed" else 1
 
@@ -48,6 +56,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             code = 70
+            faulthandler.dump_traceback_later(40, exit=True, file=sys.__stderr__)
             try:
                 os.environ.update(job.get("env", {}))
                 code = work(job)

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.fire import Left, Nursery, Range, assert_nothing_was_lost
+from tests.chaos.fire import Left, Nursery, Range, assert_nothing_was_lost, resumed
 
-TOTAL = (2 + 3 + 40 + 60 + 285) * 2
 HELD = ("first", "left", "right", "flaky", "each", "sum", "last")
-RUNS = {"first", "left", "right", "flaky", "sum", "last"}
-
-
-@pytest.fixture(scope="module")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    made = Nursery(tmp_path_factory.mktemp("nursery"))
-    yield made
-    made.close()
-
-
-def resumed(at: Range, left: Left) -> Left:
-    """Go on in another process, to the end."""
-    at.begin(do="resume", id=left.id)
-    code = at.nursery.ended()
-    assert code == 0, at.nursery.errors.read_text()[-3000:]
-    after = at.left()
-    assert after.status == "completed"
-    assert after.variables["last.n"] == str(TOTAL)
-    assert {node for node, _ in after.runs} == {*RUNS, "each"}
-    return after
 
 
 def killed_while_running(at: Range, node: str) -> Left:

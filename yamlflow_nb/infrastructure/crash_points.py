@@ -57,7 +57,11 @@ class _Armed:
             if self._left != 0:
                 return
         os.write(2, f"crash point {self.name}: {self._signal.name}\n".encode())
-        os.kill(os.getpid(), self._signal)
+        if self._signal == signal.SIGINT:
+            # As a terminal does: to the main thread, which alone is woken by it.
+            signal.pthread_kill(threading.main_thread().ident or 0, self._signal)
+        else:
+            os.kill(os.getpid(), self._signal)
 
 
 _armed = _Armed(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None

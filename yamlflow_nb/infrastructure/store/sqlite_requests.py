@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from yamlflow_nb.domain.ports.requests import Request
 from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode, encode
+from yamlflow_nb.infrastructure.store.soundness import warn_of_old_sqlite
 
 
 class SQLiteRequests:
@@ -29,6 +32,7 @@ class SQLiteRequests:
             "WHERE e.owner = ? AND r.answer IS NULL ORDER BY r.rowid",
             owner,
         ):
+            warn_of_old_sqlite(sqlite3.sqlite_version_info, others=True)
             try:
                 found.append(Request(name, execution_id, decode(kind, body)))
             except (ValueError, TypeError, KeyError) as error:
