@@ -76,7 +76,7 @@ def made(kind: str, folder: Path) -> Any:
 @pytest.mark.parametrize("seed", range(5))
 def test_faults_at_a_rate_change_nothing_but_time(tmp_path: Path, kind: str, seed: int) -> None:
     plain = ran(made("memory", tmp_path), tmp_path)
-    faulty = FaultyStore(made(kind, tmp_path), rate=0.4, seed=seed + 1)
+    faulty = FaultyStore(made(kind, tmp_path), rate=0.15, seed=seed + 1)
     assert ran(faulty, tmp_path) == plain
     assert faulty.injected
 
