@@ -78,6 +78,7 @@ class KernelLoop:
         self.bell = made
         self.tenure = Tenure(repository, identity, made, lease_seconds)
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
+        self.runs_folder = folder
         self._carry = CarryOut(executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self._may_start)
         self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure)
         self._settling: list[threading.Event] = []
@@ -108,12 +109,14 @@ class KernelLoop:
         run.namespace = namespace
         return self._begin(Begin(run, started, created=record, later=later))
 
-    def take_over(self, record: ExecutionRecord, replay: Replay, epoch: int, fact: Fact, namespace: Any = None) -> Run:
+    def take_over(
+        self, record: ExecutionRecord, replay: Replay, epoch: int, fact: Fact, namespace: Any = None, then: Sequence[Fact] = ()
+    ) -> Run:
         """Go on with an execution that was read back, under the lease taken for it: its timers ring at their stored times,
-        after ``fact``. Raises what the store raises."""
+        after ``fact`` and what comes ``then`` in the same turn. Raises what the store raises."""
         run = Run(record, replay.state, self._turns.lock, epoch, replay.facts)
         run.namespace = namespace
-        return self._begin(Begin(run, fact, timers=tuple(replay.timers.values())))
+        return self._begin(Begin(run, fact, timers=tuple(replay.timers.values()), then=then))
 
     def scripted(self, plan: ExecutionPlan) -> frozenset[str]:
         """The nodes of a plan that follow a script instead of working."""

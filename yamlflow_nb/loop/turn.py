@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import Decision, SetTimer
+from yamlflow_nb.domain.decision import Decision, SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
@@ -40,7 +40,7 @@ class Arrival:
 
 class Begin:
     """An execution on its way into the loop, with the first fact under this owner; ``done`` when its first turn is in the
-    store (``taken``), or it was refused. ``created``: it is new."""
+    store (``taken``), or it was refused. ``created``: it is new. ``then`` are facts of the same turn."""
 
     def __init__(
         self,
@@ -49,12 +49,14 @@ class Begin:
         created: ExecutionRecord | None = None,
         later: Sequence[tuple[Fact, int]] = (),
         timers: Sequence[SetTimer] = (),
+        then: Sequence[Fact] = (),
     ) -> None:
         self.run = run
         self.fact = fact
         self.created = created
         self.later = later
         self.timers = timers
+        self.then = then
         self.taken = False
         self.done = threading.Event()
 
@@ -89,7 +91,7 @@ class TurnTaker:
         due = [Arrival(entry.execution_id, entry.fact) for entry in self._agenda.due(self._clock.now())]
         asked = self._asked() if rung or any(begin.created is None for begin in begun) else []
         with self.lock:
-            first = [Arrival(begin.run.id, begin.fact) for begin in begun]
+            first = [Arrival(begin.run.id, fact) for begin in begun for fact in (begin.fact, *begin.then)]
             for begin in begun:
                 self._admit(begin)
             facts = [*first, *sorted([*arrived, *asked, *due], key=lambda arrival: arrival.fact.at)]
@@ -197,8 +199,10 @@ class TurnTaker:
         return refused
 
     def _carry_out(self, made: _Made) -> None:
+        # An attempt that was called off in the turn that started it never begins.
+        stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:
-            if run.lost is None:
+            if run.lost is None and not (isinstance(decision, StartTask) and (run.id, decision.attempt) in stopped):
                 try:
                     self._carry.carry_out(run, decision)
                 except Exception as error:

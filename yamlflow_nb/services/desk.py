@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import Fact, TakenOver
+from yamlflow_nb.domain.event import Fact, RetryRequested, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
@@ -78,7 +78,7 @@ class Desk:
             return
         standing = self._repository.standing(execution_id)
         if standing is None or standing.has_ended:
-            raise CommandError("YF702", f"`{execution_id}` has ended" + (f": {standing.status}" if standing else ""))
+            raise ended(execution_id, standing.status if standing else None)
         if not self._loop.tenure.is_driven(standing):
             raise interrupted(execution_id)
         request = Request(uuid.uuid4().hex, execution_id, fact)
@@ -113,7 +113,7 @@ class Desk:
         if self._repository.answer(request.id) == APPLIED:
             return
         if standing.has_ended:
-            raise CommandError("YF702", f"`{request.execution_id}` has ended: {standing.status}")
+            raise ended(request.execution_id, standing.status)
         raise interrupted(request.execution_id)
 
     # --- going on --------------------------------------------------------------------------------------------------
@@ -127,25 +127,29 @@ class Desk:
             self._set_aside(record.id, error)
             raise
 
-    def take_over(self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None) -> Run:
-        """Drive an execution that nobody drives: lease, facts, replay, and on. Raises ``CommandError`` YF723 where another
-        process drives it, ``UnreadableRecord`` where it was set aside, or has to be."""
+    def take_over(
+        self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None, then: Sequence[Fact] = ()
+    ) -> Run:
+        """Drive an execution that nobody drives: lease, facts, replay, and on. ``then`` are facts of the turn in which it goes
+        on; a ``RetryRequested`` opens the next round of one that has ended. Raises ``CommandError`` YF723 where another process
+        drives it, ``UnreadableRecord`` where it was set aside, or has to be."""
+        again = next((fact for fact in then if isinstance(fact, RetryRequested)), None)
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
         if standing.reason == QUARANTINED and not force:
             raise UnreadableRecord(f"`{execution_id}` is set aside", "resume with force tries again")
         tenure = self._loop.tenure
-        if standing.has_ended:
-            raise CommandError("YF702", f"`{execution_id}` has ended: {standing.status}")
+        if standing.has_ended != (again is not None):
+            raise ended(execution_id, standing.status) if again is None else still_going(execution_id, standing.status)
         epoch = None if tenure.is_driven(standing) else tenure.take(execution_id, standing)
         if epoch is None:
             now = self._repository.standing(execution_id)
             raise CommandError("YF723", f"`{execution_id}` is driven by {told(now.owner if now else None)}", "it is followed here")
         try:
             replay = self._replayed(record, force)
-            fact = TakenOver(self.now(), told(tenure.owner), by)
-            return self._loop.take_over(record, replay, epoch, fact, namespace)
+            fact = again or TakenOver(self.now(), told(tenure.owner), by)
+            return self._loop.take_over(record, replay, epoch, fact, namespace, [one for one in then if one is not again])
         except UnreadableRecord as error:
             self._set_aside(execution_id, error)
             raise
@@ -191,6 +195,17 @@ def interrupted(execution_id: str) -> CommandError:
     """Nobody drives it, so there is nobody to tell."""
     hint = f"yamlflow resume {execution_id} goes on with it"
     return CommandError("YF722", f"`{execution_id}` is interrupted: its process is gone", hint)
+
+
+def ended(execution_id: str, status: str | None) -> CommandError:
+    """It is over, so there is nothing to tell it."""
+    again = f"yamlflow retry {execution_id} opens another round" if status in ("failed", "cancelled") else None
+    return CommandError("YF702", f"`{execution_id}` has ended" + (f": {status}" if status else ""), again)
+
+
+def still_going(execution_id: str, status: str) -> CommandError:
+    """Another round begins when this one has ended."""
+    return CommandError("YF725", f"`{execution_id}` has not ended: {status}", "let it end, cancel it, or resume it first")
 
 
 def source_changed(record: ExecutionRecord) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,14 +18,19 @@ from yamlflow_nb.domain.event import (
     InterruptionAnswered,
     PauseRequested,
     ResumeRequested,
+    RetryRequested,
+    SkipRequested,
+    VariableSet,
 )
+from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
-from yamlflow_nb.services.desk import Desk, interrupted, source_changed, user
+from yamlflow_nb.services.desk import Desk, ended, interrupted, source_changed, user
+from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
@@ -135,6 +140,10 @@ class Execution:
     def is_given_up(self) -> bool:
         """Whether this handle shows what this process had to give up: ``get`` brings a fresh one."""
         return self._run.lost is not None and self._desk.driven_here(self.id) is None
+
+    def is_behind(self, record: ExecutionRecord) -> bool:
+        """Whether another process has opened a further round of what this handle saw end."""
+        return self._run.is_over and record.round > self._run.state.round
 
     @property
     def source_changed(self) -> bool:
@@ -317,14 +326,63 @@ class Execution:
             raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
         return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by))
 
+    def retry(
+        self,
+        *nodes: str,
+        with_nodes: Sequence[str] = (),
+        failed_items: bool = False,
+        by: str | None = None,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> Execution:
+        """Open the next round of one that has ended, in this process: failed and cancelled nodes run again (or these), and what
+        hung on them; the others keep their results. ``with_nodes`` are completed ones that run again too; ``failed_items``: of
+        ``forEach`` nodes the items that failed, also where the node completed. Raises ``CommandError`` YF704, YF725, YF727."""
+        run = self._current()
+        fact = RetryRequested(self._desk.now(), nodes, tuple(with_nodes), failed_items, by or user())
+        with run.lock:
+            check_retry(run.state, fact)
+        self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, [fact]), None
+        return self
+
+    def skip(self, node: str, by: str | None = None) -> Execution:
+        """A pending node is left out; what waits for it sees it ``skipped``. Raises ``CommandError`` YF704, YF727."""
+        run = self._current()
+        with run.lock:
+            check_skip(run.state, node)
+        return self._tell(SkipRequested(self._desk.now(), node, by or user()))
+
+    def set_variable(self, reference: str, value: Any, by: str | None = None) -> Execution:
+        """Give a paused execution another value of an input (``pipeline.input.month``) or of an output (``extract.rows``). Raises
+        ``CommandError`` YF728, ``InputError``."""
+        run = self._current()
+        with run.lock:
+            value = checked_value(run.state, reference, value)
+        if self.status != "paused":
+            raise CommandError("YF728", f"`{self.id}` is {self.status}: only a paused one is changed", f"yamlflow pause {self.id}")
+        return self._tell(VariableSet(self._desk.now(), reference, value, by or user()))
+
     def _tell(self, fact: Fact) -> Execution:
+        """Hand in a command. One that was only waiting, and that nobody drives any more, goes on here."""
         status = self.status
         if status in ("completed", "failed", "cancelled"):
-            raise CommandError("YF702", f"`{self.id}` has ended: {status}")
+            raise ended(self.id, status)
+        if status == "interrupted" and self._run.lost is None and self._may_go_on_with(fact):
+            self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, [fact]), None
+            return self
         if status == "interrupted":
             raise interrupted(self.id)
         self._desk.tell(self.id, fact)
         return self
+
+    def _may_go_on_with(self, fact: Fact) -> bool:
+        """A cancel is carried out by whoever asks for it; what a waiting execution waits for sets nothing else going."""
+        waits = self._run.state.status == "waiting" and isinstance(fact, (CustomEventSent, SkipRequested, InterruptionAnswered))
+        return isinstance(fact, CancelRequested) or waits
+
+    @property
+    def is_driven_here(self) -> bool:
+        """Whether it ends with this process."""
+        return self._desk.driven_here(self.id) is not None
 
     # --- how it looks ----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +18,13 @@ from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
+from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
+from yamlflow_nb.services.choosing import choose
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source
+from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source, this_project
 
 _NEWEST = 1000
 
@@ -111,7 +113,7 @@ class ExecutionService:
         Raises ``CommandError`` (YF701)."""
         record = self._find(execution_id)
         execution = self._handles.get(record.id)
-        if execution is None or execution.is_given_up:
+        if execution is None or execution.is_given_up or execution.is_behind(record):
             run = self._desk.driven_here(record.id)
             execution = Execution(run, self._desk) if run is not None else self._followed(record)
             self._handles[record.id] = execution
@@ -142,9 +144,23 @@ class ExecutionService:
         """The stored values under their full names."""
         return self._repository.variables(self._find(execution_id).id)
 
+    def logs(self, execution_id: str | None = None, node: str | None = None, *, follow: bool = False) -> Iterator[LogRecord]:
+        """What the attempts of a node said (of every node, in the document's order, without one); ``follow``: as it is said,
+        until the node has ended. Raises ``CommandError`` (YF701, YF704)."""
+        execution = self.get(execution_id)
+        if node is not None and node not in execution.nodes:
+            raise CommandError("YF704", f"`{execution.id}` has no node `{node}`", f"nodes: {', '.join(execution.nodes)}")
+        folder = self._loop.runs_folder / execution.id
+
+        def told() -> Iterator[LogRecord]:
+            for name in execution.nodes if node is None else [node]:
+                yield from attempt_log(folder, name, follow, lambda name=name: _is_over(execution, name))  # type: ignore[misc]
+
+        return told()
+
     def _find(self, execution_id: str | None) -> ExecutionRecord:
         if execution_id is None:
-            newest = self._repository.executions(str(project_of(Path().absolute())), 1) or self._repository.executions(None, 1)
+            newest = self._repository.executions(this_project(), 1) or self._repository.executions(None, 1)
             if not newest:
                 raise CommandError("YF701", "there are no executions yet", "yamlflow run FILE starts one")
             return newest[0]
@@ -161,27 +177,39 @@ class ExecutionService:
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
+    def meant(self, verb: str, execution_id: str | None = None) -> Execution:
+        """The execution that a verb is about: the one named, else the only or newest one of this project that it fits.
+        Raises ``CommandError``: YF701, YF725 none fits, YF726 several do."""
+        return self.get(execution_id or choose(verb, self._newest))
+
+    def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
+        return self.list(None if everywhere else this_project(), _NEWEST)
+
     def cancel(self, execution_id: str | None = None, now: bool = False) -> Execution:
         """Stop an execution."""
-        return self.get(execution_id).cancel(now)
+        return self.meant("cancel", execution_id).cancel(now)
 
     def pause(self, execution_id: str | None = None) -> Execution:
         """Let nothing new start."""
-        return self.get(execution_id).pause()
+        return self.meant("pause", execution_id).pause()
+
+    def retry(
+        self, execution_id: str | None = None, *nodes: str, with_nodes: Sequence[str] = (), failed_items: bool = False
+    ) -> Execution:
+        """Open the next round, in this process."""
+        return self.meant("retry", execution_id).retry(*nodes, with_nodes=with_nodes, failed_items=failed_items)
+
+    def skip(self, node: str, execution_id: str | None = None) -> Execution:
+        """Leave a pending node out."""
+        return self.meant("skip", execution_id).skip(node)
+
+    def set_variable(self, reference: str, value: Any, execution_id: str | None = None) -> Execution:
+        """Give a paused execution another value."""
+        return self.meant("set-variable", execution_id).set_variable(reference, value)
 
     def resume(self, execution_id: str | None = None, *, force: bool = False) -> Execution:
         """Go on after a pause, or take over what nobody drives any more; without an id the one that is interrupted."""
-        return self.get(execution_id or self._interrupted()).resume(force=force)
-
-    def _interrupted(self) -> str | None:
-        """The one interrupted execution, of this project first. Raises ``CommandError`` (YF701) for several."""
-        for project in (str(project_of(Path().absolute())), None):
-            found = [record.id for record in self.list(project, _NEWEST) if record.status == "interrupted"]
-            if len(found) > 1:
-                raise CommandError("YF701", f"several executions are interrupted: {', '.join(found[:5])}", "name one")
-            if found:
-                return found[0]
-        return None
+        return self.meant("resume", execution_id).resume(force=force)
 
     def answer(self, node: str, answer: Literal["retry", "fail"], execution_id: str | None = None) -> Execution:
         """Say what becomes of a node's interrupted attempt."""
@@ -189,7 +217,7 @@ class ExecutionService:
 
     def send_event(self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None) -> Execution:
         """``custom.<name>`` happened."""
-        return self.get(execution_id).send_event(name, payload, user())
+        return self.meant("event send", execution_id).send_event(name, payload, user())
 
     def simulate(
         self,
@@ -206,6 +234,14 @@ class ExecutionService:
         """Stop the loop and close the store."""
         self._loop.close()
         self._repository.close()
+
+
+_OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted", "paused"})
+
+
+def _is_over(execution: Execution, node: str) -> bool:
+    """Whether nothing more will be said for a node as things stand."""
+    return execution.nodes[node].state in _OVER or execution.status in _OVER
 
 
 def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:

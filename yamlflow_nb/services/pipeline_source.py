@@ -70,3 +70,8 @@ def project_of(folder: Path) -> Path:
         if (candidate / "yamlflow.toml").is_file():
             return candidate
     return folder
+
+
+def this_project() -> str:
+    """The project of the folder in which somebody types."""
+    return str(project_of(Path().absolute()))

@@ -73,6 +73,48 @@ CODES: dict[str, ErrorCode] = {
         "",
         "It is carried out once, as soon as the owner, or the next one, looks.",
     ),
+    "YF725": ErrorCode(
+        "no execution is in a state that fits",
+        "A verb has something to do in some states alone: resume where something is interrupted or paused, retry where it has ended.",
+        "yamlflow retry",
+        "yamlflow list shows the states; name the execution that you mean.",
+    ),
+    "YF726": ErrorCode(
+        "several executions could be meant",
+        "Without an id a verb takes the one that fits; of several interrupted ones nobody can know which.",
+        "yamlflow resume",
+        "Give the id, or the beginning of it.",
+    ),
+    "YF727": ErrorCode(
+        "the node cannot be run again or skipped",
+        "retry takes up what failed or was cancelled, skip leaves out what has not started.",
+        "yamlflow retry 20261124 extract",
+        "yamlflow show says in which state each node is; retry --with NODE runs a completed one again.",
+    ),
+    "YF728": ErrorCode(
+        "the variable cannot be set",
+        "Inputs, and outputs of nodes that completed, are changed while an execution is paused, and keep their declared type.",
+        "yamlflow set-variable month=2",
+        "Pause it, then write yamlflow set-variable pipeline.input.month=2.",
+    ),
+    "YF729": ErrorCode(
+        "a file is there already",
+        "init and export never overwrite what they did not write in the same call.",
+        "yamlflow init flights",
+        "Give another name, or --force.",
+    ),
+    "YF730": ErrorCode(
+        "the query cannot be answered",
+        "store query reads the store with SQLite's SQL, one statement, and changes nothing.",
+        "yamlflow store query 'DELETE FROM events'",
+        "yamlflow store info lists the tables.",
+    ),
+    "YF731": ErrorCode(
+        "this cannot be exported so",
+        "The end of the file's name, or --format, says what is written: csv, json or parquet.",
+        "yamlflow store export runs.xlsx",
+        "Name a file that ends in .csv, .json or .parquet, or a folder for all tables.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",

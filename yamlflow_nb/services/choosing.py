@@ -1,0 +1,61 @@
+"""Without an id: the only or newest execution of this project that a verb fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from yamlflow_nb.domain.ports.repository import ExecutionRecord
+from yamlflow_nb.services.command_error import CommandError
+
+LIVE = ("running", "waiting", "paused")
+FITTING: dict[str, tuple[str, ...]] = {
+    "resume": ("interrupted", "paused"),
+    "cancel": (*LIVE, "interrupted"),
+    "pause": ("running", "waiting"),
+    "retry": ("failed", "cancelled"),
+    "skip": (*LIVE, "interrupted"),
+    "set-variable": ("paused",),
+    "event send": (*LIVE, "interrupted"),
+}
+"""The states in which a verb has something to do; the first is preferred."""
+_SHOWN = 5
+
+
+def choose(verb: str, executions: Callable[[bool], Iterable[ExecutionRecord]]) -> str:
+    """The id of the execution that is meant. ``executions(everywhere)`` gives the newest first, of this project or of all.
+
+    Of another project one is only taken where it is the only one. Raises ``CommandError``: YF701 there is none at all, YF725 none
+    fits, YF726 several do and which is meant cannot be known.
+    """
+    here = _fitting(verb, executions(False))
+    if here:
+        return here.id
+    elsewhere = list(executions(True))
+    if not elsewhere:
+        raise CommandError("YF701", "there are no executions yet", "yamlflow run FILE starts one")
+    found = [record for record in elsewhere if record.status in FITTING[verb]]
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        raise _several(verb, found, "of other projects ")
+    newest = elsewhere[0]
+    states = " or ".join(FITTING[verb])
+    raise CommandError("YF725", f"no execution is {states}", f"the newest, {newest.id}, is {newest.status}: yamlflow show")
+
+
+def _fitting(verb: str, records: Iterable[ExecutionRecord]) -> ExecutionRecord | None:
+    """The newest that fits. Of several interrupted ones nobody can know which is to be resumed."""
+    found = [record for record in records if record.status in FITTING[verb]]
+    if verb == "resume":
+        interrupted = [record for record in found if record.status == "interrupted"]
+        if len(interrupted) > 1:
+            raise _several(verb, interrupted, "")
+        found = interrupted or found
+    return found[0] if found else None
+
+
+def _several(verb: str, found: Sequence[ExecutionRecord], where: str) -> CommandError:
+    lines = [f"  {record.id}  {record.status:<11}  {record.pipeline}" for record in found[:_SHOWN]]
+    more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    told = "\n".join([f"several executions {where}could be meant:", *lines, *more])
+    return CommandError("YF726", told, f"name one: yamlflow {verb} … {found[0].id}")
