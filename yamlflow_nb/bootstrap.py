@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from yamlflow_nb.services.command_error import CommandError
+    from yamlflow_nb.services.doctor import Doctor
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
+    from yamlflow_nb.services.store_service import StoreService
     from yamlflow_nb.services.task_service import TaskService
 
 if TYPE_CHECKING:
@@ -57,15 +60,9 @@ def services(store: str | Path | None = None, *, to_read: bool = False) -> Servi
     ``to_read``: a store that was named must be there already, so that a mistyped path does not answer "no executions".
     Raises ``CommandError`` (YF711) when it cannot be opened.
     """
-    from yamlflow_nb.infrastructure.store.locate_store import locate_store
-    from yamlflow_nb.services.command_error import CommandError
-
-    try:
-        path = locate_store(str(store) if store is not None else None)
-    except ValueError as error:
-        raise CommandError("YF711", str(error)) from None
+    path = _located(store)
     if to_read and store is not None and not path.is_file():
-        raise CommandError("YF711", f"there is no store {path}", "yamlflow run FILE --store PATH makes one")
+        raise _no_store(path)
     with _making:
         found = _made.get(path)
         if found is None:
@@ -73,6 +70,40 @@ def services(store: str | Path | None = None, *, to_read: bool = False) -> Servi
                 atexit.register(_close_all)
             found = _made[path] = _opened(path)
         return found
+
+
+def store_service(store: str | Path | None = None) -> StoreService:
+    """The store's file as it lies, looked at without the services that drive pipelines. Raises ``CommandError`` (YF711)."""
+    from yamlflow_nb.services.store_service import StoreService
+
+    path = _located(store)
+    if not path.is_file():
+        raise _no_store(path)
+    return StoreService(path)
+
+
+def doctor(store: str | Path | None = None) -> Doctor:
+    """Looks at the machine, the store and the project; changes nothing."""
+    from yamlflow_nb.executors.registry import task_types
+    from yamlflow_nb.services.doctor import Doctor
+
+    return Doctor(_located(store), task_types())
+
+
+def _located(store: str | Path | None) -> Path:
+    from yamlflow_nb.infrastructure.store.locate_store import locate_store
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return locate_store(str(store) if store is not None else None)
+    except ValueError as error:
+        raise CommandError("YF711", str(error)) from None
+
+
+def _no_store(path: Path) -> CommandError:
+    from yamlflow_nb.services.command_error import CommandError
+
+    return CommandError("YF711", f"there is no store {path}", "yamlflow run FILE --store PATH makes one")
 
 
 def _opened(path: Path) -> Services:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -22,7 +20,6 @@ nodes:
 outputs: {square: "{{ load.square }}"}
 """
 TYPO = GOOD.replace("event:load.completed", "event:laod.completed")
-SLEEPS = "name: sleeps\nnodes:\n  - {id: a, type: python, code: 'import time; time.sleep(30)'}\n"
 
 
 @pytest.fixture(autouse=True)
@@ -215,18 +212,6 @@ nodes:
 def process(*arguments: str, **options) -> subprocess.Popen[str]:
     code = [sys.executable, "-c", "from yamlflow_nb.cli import main; main()", *arguments]
     return subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-
-def test_ctrl_c_cancels_the_run_shows_it_and_returns_130(folder):
-    (folder / "s.yaml").write_text(SLEEPS)
-    run = process("run", "s.yaml", start_new_session=True)
-    until = time.monotonic() + 20
-    while not any(b"a.started" in file.read_bytes() for file in folder.glob("state/store.db*")):
-        assert time.monotonic() < until and run.poll() is None, run.communicate()
-        time.sleep(0.05)
-    run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=20)
-    assert run.returncode == 130 and "cancelled" in out and "Traceback" not in out + err
 
 
 def test_a_reader_that_has_enough_ends_the_command_quietly(folder, said):

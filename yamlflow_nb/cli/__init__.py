@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
+from yamlflow_nb.cli.options import INTERRUPTED, OK, USAGE
+
 _VERBS = {
+    "init": "write a first pipeline, its configuration and its schema",
     "run": "run a pipeline and show it",
     "validate": "say what is wrong with a pipeline",
     "plan": "print a pipeline with every default written out",
@@ -21,12 +24,21 @@ _VERBS = {
     "show": "one execution as a tree",
     "events": "the stored history of an execution",
     "vars": "the values of an execution",
+    "logs": "what the tasks of an execution said",
     "why": "why a node started, did not start or still waits",
     "resume": "go on with what was paused or interrupted",
+    "pause": "let nothing new start",
+    "cancel": "end an execution",
+    "retry": "run what failed again, in the same execution",
+    "skip": "leave out a node that has not started",
+    "set-variable": "give a paused execution another value",
+    "event": "tell an execution what happened outside",
     "schema": "the JSON Schema of the document",
     "tasks": "the installed task types",
+    "store": "look into the store: query, export, backup",
+    "doctor": "say what is there and what is missing",
+    "completion": "completion by Tab for bash, zsh or fish",
 }
-OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class _Verbs(click.Group):
@@ -36,7 +48,7 @@ class _Verbs(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _VERBS:
             return None
-        found: click.Command = import_module(f"yamlflow_nb.cli.{name}_verb").command
+        found: click.Command = import_module(f"yamlflow_nb.cli.{name.replace('-', '_')}_verb").command
         return found
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -75,7 +87,7 @@ def _carried_out(arguments: list[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error, "--json" in arguments)
         return USAGE
     except DiagnosticError as error:
         _tell(error, "--json" in arguments)
@@ -86,6 +98,15 @@ def _carried_out(arguments: list[str]) -> int:
         click.echo(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
         return USAGE
     return code if isinstance(code, int) else OK
+
+
+def _tell_usage(error: click.ClickException, as_json: bool) -> None:
+    if as_json:
+        from yamlflow_nb.services.command_error import CommandError
+
+        _tell(CommandError("YF712", error.format_message(), "yamlflow --help"), True)
+    else:
+        error.show()
 
 
 def _tell(error: Any, as_json: bool) -> None:

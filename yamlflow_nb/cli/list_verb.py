@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from yamlflow_nb.cli import options
 
+if TYPE_CHECKING:
+    from yamlflow_nb.domain.ports.repository import ExecutionRecord
+
 
 @click.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--all", "everywhere", is_flag=True, help="of all projects, not of this one alone")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="how many at most")
 @options.as_json
 @options.store
-def command(limit: int, json_: bool, store: str | None) -> None:
-    """The newest executions, newest first."""
-    records = options.opened(store).executions.list(limit=limit)
+def command(everywhere: bool, limit: int, json_: bool, store: str | None) -> None:
+    """The newest executions of this project, newest first.
+
+    The project is the nearest folder above with a yamlflow.toml, else this folder.
+    """
+    executions = options.opened(store).executions
+    records = executions.list(None, limit) if everywhere else executions.of_this_project(limit)
     if json_:
         options.print_json([{name: value for name, value in asdict(record).items() if name != "definition"} for record in records])
         return
     for record in records:
-        click.echo(f"{record.id}  {record.status:<11}  {record.pipeline}")
-    if not records:
+        click.echo(options.painted(_line(record) + (f"  {record.project}" if everywhere else "")))
+    if not records and not everywhere and executions.list(None, 1):
+        click.echo("none of this project: yamlflow list --all shows those of others")
+    elif not records:
         click.echo("no executions yet: yamlflow run FILE")
+
+
+def _line(record: ExecutionRecord) -> str:
+    from yamlflow_nb.services.run_text import one_line, seconds
+
+    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.created_at))
+    took = seconds(record.created_at, record.finished_at)
+    return f"{record.id}  {record.status:<11}  {one_line(record.pipeline)}  {began}{f'  {took}' if took else ''}"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +13,11 @@ import click
 
 if TYPE_CHECKING:
     from yamlflow_nb.bootstrap import Services
+
+OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes."""
+_COLOURS = {"✓": "green", "✗": "red", "■": "yellow", "▶": "cyan", "…": "magenta", "↻": "yellow", "!": "yellow", "‖": "yellow"}
+_TREE = re.compile(r"^((?:[├└]─ )?)([✓✗■▶…↻!‖])(?= )", re.MULTILINE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,7 +37,29 @@ def inputs(function: Function) -> Function:
 
 
 def execution_id(function: Function) -> Function:
-    return click.argument("execution", required=False)(function)
+    return click.argument("execution", required=False, shell_complete=known_ids)(function)
+
+
+def execution_and_nodes(function: Function) -> Function:
+    """``[EXECUTION] [NODE]...``: see ``split``."""
+    return click.argument("words", nargs=-1, metavar="[EXECUTION] [NODE]...", shell_complete=known_ids)(function)
+
+
+def split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Ids of executions begin with a digit, ids of nodes never do: either may be left out."""
+    first = words[0] if words and words[0][:1].isdigit() else None
+    return first, words[1:] if first else words
+
+
+def known_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The newest executions, for completion by a shell; whatever goes wrong, it stays silent."""
+    from click.shell_completion import CompletionItem
+
+    try:
+        found = opened(context.params.get("store")).executions.list(limit=20)
+    except Exception:
+        return []
+    return [CompletionItem(one.id, help=f"{one.status} {one.pipeline}") for one in found if one.id.startswith(incomplete)]
 
 
 def pipeline_file(function: Function) -> Function:
@@ -42,6 +72,13 @@ def opened(named: str | None) -> Services:
     from yamlflow_nb.bootstrap import services
 
     return services(named, to_read=True)
+
+
+def painted(tree: str) -> str:
+    """A tree with its marks in colour, where a terminal can show them and NO_COLOR does not forbid it."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        return tree
+    return _TREE.sub(lambda found: found[1] + click.style(found[2], fg=_COLOURS[found[2]]), tree)
 
 
 def print_json(value: Any) -> None:

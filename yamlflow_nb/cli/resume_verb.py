@@ -17,23 +17,22 @@ from yamlflow_nb.cli import options
 def command(
     execution: str | None, again: tuple[str, ...], failed: tuple[str, ...], force: bool, json_: bool, store: str | None
 ) -> int:
-    """Go on: after a pause, or here with an execution whose process is gone. What had completed stays."""
+    """Go on: after a pause, or with an execution whose process is gone.
+
+    What had completed stays and does not run again. An interrupted execution goes on in this terminal, and is shown as by
+    `yamlflow run`; a paused one goes on where it runs.
+
+    Where a task was cut short that must not simply run twice, the node asks: answer with --retry or --fail.
+    """
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.services.run_text import as_text
+    from yamlflow_nb.cli.bring import handed_in
 
     executions = services(store).executions
-    answered = executions.get(execution) if again or failed else None
-    going = answered if answered is not None and answered.status != "interrupted" else executions.resume(execution, force=force)
+    found = executions.meant("answer" if again or failed else "resume", execution)
+    if found.status == "interrupted" or not (again or failed):
+        found.resume(force=force)
     for node in again:
-        going.answer(node, "retry")
+        found.answer(node, "retry")
     for node in failed:
-        going.answer(node, "fail")
-    try:
-        going.wait(or_waiting=True)
-    except KeyboardInterrupt:
-        return 130
-    if json_:
-        options.print_json(going.snapshot())
-    else:
-        click.echo(as_text(going.snapshot()))
-    return options.exit_code(going.status)
+        found.answer(node, "fail")
+    return handed_in(found, executions, json_)

@@ -13,6 +13,8 @@ FITTING: dict[str, tuple[str, ...]] = {
     "cancel": (*LIVE, "interrupted"),
     "pause": ("running", "waiting"),
     "retry": ("failed", "cancelled"),
+    "retry completed": ("completed", "failed", "cancelled"),
+    "answer": ("waiting", "interrupted", "running", "paused"),
     "skip": (*LIVE, "interrupted"),
     "set-variable": ("paused",),
     "event send": (*LIVE, "interrupted"),
@@ -58,4 +60,4 @@ def _several(verb: str, found: Sequence[ExecutionRecord], where: str) -> Command
     lines = [f"  {record.id}  {record.status:<11}  {record.pipeline}" for record in found[:_SHOWN]]
     more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     told = "\n".join([f"several executions {where}could be meant:", *lines, *more])
-    return CommandError("YF726", told, f"name one: yamlflow {verb} … {found[0].id}")
+    return CommandError("YF726", told, "name one: its id, or the beginning of it")

@@ -29,10 +29,10 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
-from yamlflow_nb.services.desk import Desk, ended, interrupted, source_changed, user
+from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, source_changed, user
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.run_text import as_text, one_line
-from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
+from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LOOK_AGAIN = 0.25
@@ -214,6 +214,12 @@ class Execution:
         with self._run.lock:
             return snapshot(self._run) | {"status": status, "reason": reason, "source_changed": self.source_changed}
 
+    def brief(self) -> dict[str, Any]:
+        """What a live view draws many times: states, times and progress, without reasons and values."""
+        status, reason = self._standing()
+        with self._run.lock:
+            return brief(self._run, self._desk.now()) | {"status": status, "reason": reason}
+
     # --- waiting ---------------------------------------------------------------------------------------------------
 
     @property
@@ -249,6 +255,19 @@ class Execution:
         if lost is not None:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
         return self
+
+    def changes(self, every: float = 1.0, *, stay: bool = False) -> Iterator[dict[str, Any]]:
+        """How it stands (``brief``) at each change, and at least every so many seconds, until it has ended, or, unless ``stay``,
+        only people or events can move it. A pause is no end: whoever paused it will let it go on. Raises as ``wait`` does."""
+        while True:
+            seen = self.version
+            now = self.brief()
+            yield now
+            if self._run.is_over or now["reason"] == QUARANTINED or (now["status"] == "waiting" and not stay):
+                break
+            self.wait_for_change(seen, every)
+            self._raise_if_abandoned()
+        self.wait(0)
 
     def _raise_if_abandoned(self) -> None:
         """Nobody waits for ever for an execution whose process is gone. A moment without an owner is no reason yet."""

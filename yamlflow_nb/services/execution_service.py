@@ -128,6 +128,10 @@ class ExecutionService:
         """The newest executions, newest first; of one project, or of all."""
         return [self._desk.as_seen(record) for record in self._repository.executions(project, limit)]
 
+    def of_this_project(self, limit: int = 50) -> Sequence[ExecutionRecord]:
+        """The newest executions of the project in whose folder this process works."""
+        return self.list(this_project(), limit)
+
     def why(self, execution_id: str | None, node: str) -> str:
         """Why a node started, did not start or still waits."""
         return self.get(execution_id).why(node)
@@ -183,7 +187,7 @@ class ExecutionService:
         return self.get(execution_id or choose(verb, self._newest))
 
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
-        return self.list(None if everywhere else this_project(), _NEWEST)
+        return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
 
     def cancel(self, execution_id: str | None = None, now: bool = False) -> Execution:
         """Stop an execution."""

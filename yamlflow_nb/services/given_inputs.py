@@ -9,15 +9,23 @@ from typing import Any
 from yamlflow_nb.services.command_error import CommandError
 
 
-def given_inputs(pairs: Iterable[str]) -> dict[str, Any]:
+def given_inputs(pairs: Iterable[str], option: str = "--input") -> dict[str, Any]:
     """``name=value`` pairs; a value is JSON where it can be read as such, else a text. Raises ``CommandError`` (YF712)."""
     found: dict[str, Any] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            raise CommandError("YF712", f"--input wants name=value, not {pair!r}", "for example --input month=3")
+            raise CommandError("YF712", f"{option} wants name=value, not {pair!r}", f"for example {option} month=3")
         found[name] = value_of(value)
     return found
+
+
+def assigned(pair: str) -> tuple[str, Any]:
+    """``name=value`` as it is typed after ``set-variable``. Raises ``CommandError`` (YF712)."""
+    name, separator, value = pair.partition("=")
+    if not separator or not name:
+        raise CommandError("YF712", f"a variable is given as name=value, not {pair!r}", "for example pipeline.input.month=3")
+    return name, value_of(value)
 
 
 def value_of(text: str) -> Any:

@@ -39,6 +39,25 @@ def snapshot(run: Run) -> dict[str, Any]:
     }
 
 
+def brief(run: Run, now: float) -> dict[str, Any]:
+    """What changes while it runs, cheap enough to be asked for some times a second. Whoever calls it holds the run's lock."""
+    state, record = run.state, run.record
+    return {
+        "id": record.id, "pipeline": record.pipeline, "version": record.version, "status": state.status, "reason": state.reason,
+        "started_at": started_at(state), "finished_at": finished_at(state), "now": now, "waiting_for": outstanding(state),
+        "nodes": [_moving(run, node) for node in state.order],
+    }  # fmt: skip
+
+
+def _moving(run: Run, node: NodeRun) -> dict[str, Any]:
+    progress = run.progress.get(node.planned.id) if node.state == "running" else None
+    return {
+        "id": node.planned.id, "state": node.state, "reason": node.reason, "attempts": node.attempts,
+        "started_at": node.started_at, "finished_at": node.finished_at, "items": None if node.fan is None else items_of(node),
+        "progress": None if progress is None else progress._asdict(),
+    }  # fmt: skip
+
+
 def started_at(state: ExecutionState) -> float | None:
     return state.log.rows[0].at if state.log.rows else None
 
