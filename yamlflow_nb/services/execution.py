@@ -400,8 +400,8 @@ class Execution:
 
     @property
     def is_driven_here(self) -> bool:
-        """Whether it ends with this process."""
-        return self._desk.driven_here(self.id) is not None
+        """Whether this process drives it, or has driven it to its end."""
+        return self._follower is None
 
     # --- how it looks ----------------------------------------------------------------------------------------------
 
