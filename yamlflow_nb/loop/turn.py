@@ -18,7 +18,6 @@ from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
-from yamlflow_nb.loop.limits import warn_of_many, within_limits
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
@@ -161,19 +160,19 @@ class TurnTaker:
         if isinstance(fact, TaskFinished):
             self._carry.finished(run.id, fact.attempt)
         draft = made.drafts.setdefault(run.id, Draft(run))
-        fact = within_limits(run.state, arrival.fact)
+        fact = run.limit.let_in(arrival.fact)
         if fact is None:
             if arrival.request_id is not None:
                 draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
             return
-        counted, before = run.state.ended is None, len(run.state.log.rows)
+        counted = run.state.ended is None
         try:
             turn = decide(run.state, fact)[1]
         except Exception as error:
             made.drafts.pop(run.id, None)
             self._set_aside(run, error)
             return
-        warn_of_many(run.state, before)
+        run.limit.warn()
         draft.add(fact, turn, counted, arrival.request_id)
         for decision in turn.decisions:
             self._carry.promise(run, decision)
