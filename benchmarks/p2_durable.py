@@ -6,6 +6,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import Report, Row, growth, slope
@@ -28,7 +29,7 @@ def run(report: Report, full: bool) -> None:
         ours: list[Row] = []
         floor: list[Row] = []
         for n in sizes:
-            taken, bare = in_turns(lambda: durable(SHAPES[shape](n)), lambda: bare_sqlite(waves(shape, n)), times)
+            taken, bare = in_turns(partial(durable, SHAPES[shape](n)), partial(bare_sqlite, waves(shape, n)), times)
             ours.append(report.add(Row("P2", f"{shape}, durable", n, taken, per=n, note="events, states, variables, facts; FULL")))
             floor.append(report.add(Row("P2", f"{shape}, floor", n, bare, per=n, note="two events, a state, a variable; FULL")))
         report.find("P2", f"{shape}: a node", slope(ours) * 1e6, "µs")

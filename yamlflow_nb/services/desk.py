@@ -134,7 +134,7 @@ class Desk:
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
         if standing.reason == QUARANTINED and not force:
-            raise UnreadableRecord(f"`{execution_id}` is set aside", "resume with force tries again")
+            raise set_aside(execution_id)
         tenure = self._loop.tenure
         if standing.has_ended:
             raise CommandError("YF702", f"`{execution_id}` has ended: {standing.status}")
@@ -191,6 +191,11 @@ def interrupted(execution_id: str) -> CommandError:
     """Nobody drives it, so there is nobody to tell."""
     hint = f"yamlflow resume {execution_id} goes on with it"
     return CommandError("YF722", f"`{execution_id}` is interrupted: its process is gone", hint)
+
+
+def set_aside(execution_id: str) -> UnreadableRecord:
+    """It is quarantined: nothing can be told to it until somebody goes on with it all the same."""
+    return UnreadableRecord(f"`{execution_id}` is set aside", f"yamlflow resume --force {execution_id} tries again")
 
 
 def source_changed(record: ExecutionRecord) -> bool:
