@@ -179,9 +179,9 @@ def test_cancel_and_completion_at_one_moment_have_one_outcome(tmp_path: Path) ->
         telling = other.service.get(execution.id) if number % 2 else execution
         barrier = threading.Barrier(2)
 
-        def lets_go(barrier: threading.Barrier = barrier, name: str = execution.id) -> None:
+        def lets_go(barrier: threading.Barrier = barrier, gate: threading.Event = gates[execution.id]) -> None:
             barrier.wait(10)
-            gates[name].set()
+            gate.set()
 
         thread = threading.Thread(target=lets_go)
         thread.start()

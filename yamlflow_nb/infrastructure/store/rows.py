@@ -36,6 +36,7 @@ class Rows:
         self.events = list(_events(commit))
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
         self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
+        self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
 
