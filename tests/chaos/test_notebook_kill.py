@@ -46,7 +46,9 @@ def _made(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.trust("F1")
-def test_a_notebook_that_died_with_its_process_runs_again_and_the_query_before_it_does_not(nursery: Nursery, tmp_path: Path) -> None:
+def test_a_notebook_that_died_with_its_process_runs_again_and_the_query_before_it_does_not(
+    nursery: Nursery, tmp_path: Path
+) -> None:
     at, file, gate = Range(nursery, tmp_path / "at"), _made(tmp_path / "flow"), tmp_path / "gate"
     os.mkfifo(gate)
     process = at.begin(do="start", source=str(file), gate=str(gate))

@@ -28,8 +28,9 @@ from yamlflow_nb.domain.store_error import (
     StoreVersionError,
     UnreadableRecord,
 )
+from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
 from yamlflow_nb.infrastructure.patience import patient
-from yamlflow_nb.infrastructure.store import migrations
+from yamlflow_nb.infrastructure.store import migrations, soundness
 from yamlflow_nb.infrastructure.store.refusals import lock_holder
 from yamlflow_nb.infrastructure.store.soundness import may_lose_pages, warn_of_old_sqlite
 from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -133,6 +134,7 @@ def test_every_transaction_that_writes_begins_immediate(repository: SQLiteReposi
     assert pragmas == {"journal_mode": "wal", "synchronous": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.trust("F8")
 def test_eight_writers_lose_no_commit(path: Path) -> None:
     SQLiteRepository(path).close()
@@ -240,6 +242,33 @@ def test_a_full_disk_pauses_and_room_lets_go_on(disk: Disk, tmp_path: Path) -> N
         assert world.start(ONE.replace("one", "two"), "e3").wait(20)
 
 
+if _may_mount():
+
+    @pytest.mark.trust("F11")
+    def test_outputs_that_find_no_room_are_kept_until_there_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        disk = Disk("tmpfs", tmp_path)
+        large, written = tmp_path / "large.bin", threading.Event()
+        large.write_bytes(os.urandom(300_000))
+
+        def makes(work: Any) -> dict[str, Any]:
+            disk.fill()
+            written.set()
+            return {"file": large}
+
+        with World(tmp_path, {"python": Does(a=makes)}, SystemClock(), SQLiteRepository(tmp_path / "store.db")) as world:
+            world.loop._carry._artifacts = LocalArtifacts(disk.folder / "artifacts")
+            run = world.start(ONE)
+            assert written.wait(10)
+            while "no room for the outputs" not in caplog.text:
+                threading.Event().wait(0.01)
+            assert run.state.nodes["a"].state == "running"
+            disk.empty()
+            assert run.wait(20) and run.state.status == "completed"
+            kept = Path(run.state.nodes["a"].outputs["file"]["path"])
+            assert kept.read_bytes() == large.read_bytes() and kept.parent.parent.parent == disk.folder
+        disk.close()
+
+
 # --- another file, or none ---------------------------------------------------------------------------------------------
 
 
@@ -321,7 +350,10 @@ def test_a_damaged_store_names_the_backup_beside_it(path: Path) -> None:
         SQLiteRepository(path)
 
 
-def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soundness, "_told", set())
     assert [may_lose_pages(version) for version in ((3, 6, 23), (3, 40, 1), (3, 51, 2), (3, 51, 3))] == [False, True, True, False]
     for others in (False, True, True):
         warn_of_old_sqlite((3, 40, 1), others)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +22,10 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.run import Progress, Run
+
+_log = logging.getLogger("yamlflow_nb")
+_TRY_AGAIN = 1.0
+"""Seconds between two tries to keep outputs on a full disk."""
 
 
 class _Begun(Work):
@@ -81,7 +88,7 @@ class AttemptJob:
         try:
             outputs = self._executed()
             crash_point("task-returned")
-            kept = keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+            kept = self._kept(outputs)
             crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
@@ -105,6 +112,20 @@ class AttemptJob:
                 "OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping"
             )
         return outputs or {}
+
+    def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs as they can be stored. On a full disk the work is not thrown away: it is tried until there is room."""
+        told = False
+        while True:
+            try:
+                return keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+            except (TaskFailed, OSError) as error:
+                if self.stopped or not _no_room(error):
+                    raise
+            if not told:
+                _log.warning("no room for the outputs of `%s`: they are kept in memory until there is", self._planned.id)
+                told = True
+            time.sleep(_TRY_AGAIN)
 
     def _missing(self, outputs: Mapping[str, Any]) -> str | None:
         """Declared outputs are set, unless optional. What the task set early counts."""
@@ -166,6 +187,15 @@ class AttemptJob:
             self._logs = True
         with self._log_lock, (self._folder / "log.txt").open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{self._clock.now():.3f} {line}\n")
+
+
+def _no_room(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            return True
+        error = error.__cause__
+    return False
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:
