@@ -121,7 +121,7 @@ def test_every_transaction_that_writes_begins_immediate(repository: SQLiteReposi
     repository.take("e1", "other", 1, 30, None)
     repository.renew("other", 30)
     repository.release("other", ["e1"])
-    repository.set_aside("e1", "quarantined", "")
+    repository.set_aside("e1", 2, "quarantined")
     begun = [line for line in said if line.upper().startswith("BEGIN")]
     assert begun == ["BEGIN IMMEDIATE"] * 6
     inside, outside = False, []

@@ -262,6 +262,20 @@ class TurnTaker:
                 begin.done.set()
         return [message for message in messages if isinstance(message, Arrival) or message == "rung"]
 
+    def abandon(self, error: Exception, messages: Sequence[Any]) -> None:
+        """Give everything up, so that nobody waits for a turn that will not come."""
+        self._held = None
+        for begin in messages:
+            if isinstance(begin, Begin) and not begin.done.is_set():
+                begin.run.end(error)
+                begin.done.set()
+            elif isinstance(begin, Arrival) and begin.done is not None:
+                begin.done.set()
+        left = list(self.runs.values())
+        for run in left:
+            self.lose(run, error)
+        self._tenure.let_go([run.id for run in left])
+
     # --- giving up -----------------------------------------------------------------------------------------------------
 
     def keep_leases(self) -> None:
@@ -291,7 +305,7 @@ class TurnTaker:
         """A fact that ``decide`` cannot take in would stop the loop each time: its execution is put aside, the others go on."""
         _log.error("`%s` is set aside: %s: %s", run.id, type(error).__name__, error)
         try:
-            self._repository.set_aside(run.id, "quarantined", str(error))
+            self._repository.set_aside(run.id, run.epoch, "quarantined")
         except StoreError as complaint:
             _log.warning("`%s` could not be marked: %s", run.id, complaint)
         lost = UnreadableRecord(f"`{run.id}` is set aside: {type(error).__name__}: {error}", "yamlflow resume --force tries again")
