@@ -47,7 +47,7 @@ def test_an_execution_goes_on_in_another_process(nursery: Nursery, tmp_path: Pat
     left = killed_while_running(at, node)
     after = resumed(at, left)
     assert_nothing_was_lost(left, after)
-    assert after.runs[node, "0" if node == "each" else "None"] == 2
+    assert max(count for (name, _), count in after.runs.items() if name == node) == 2
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_fifty_kills_lose_nothing(nursery: Nursery, tmp_path: Path) -> None:
         elif number < 40:
             left = killed_after(at, number - 27)
         else:
-            left = killed_in_commit(at, number - 38)
+            left = killed_in_commit(at, 2 + number % 4)
             seen["in a commit"] += 1
         assert left.status == "running", "each kill meets an execution that has not ended"
         seen["running"] += bool(left.running)
