@@ -61,6 +61,8 @@ def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in _PLAIN:
         return True
+    if kind is float:
+        return math.isfinite(value)
     if kind is dict:
         return depth < _GLANCE and all(
             type(key) is str and key != _MARK and _is_plain(item, depth + 1) for key, item in value.items()
