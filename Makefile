@@ -28,6 +28,7 @@ $(VENV)/.made:
 $(VENV)/.demo: pyproject.toml $(VENV)/.made
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[demo]'; \
 	else $(BIN)/python -m pip install --quiet -e '.[demo]'; fi
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/yamlflow validate $(DEMO)/flights.pipeline.yaml >/dev/null  # uv leaves bytecode to the first start
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

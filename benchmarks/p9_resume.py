@@ -38,9 +38,8 @@ os._exit(0)
 def run(report: Report, full: bool) -> None:
     n = 1_000
     raw = [resumed(n) for _ in range(5 if full else 3)]
-    row = report.add(
-        Row("P9", "resume after kill -9, half done, to the first new node", n, raw, note="lease, facts, replay, compare, commit")
-    )
+    note = "lease, facts, replay, compare, commit"
+    row = report.add(Row("P9", "resume after kill -9, half done, to the first new node", n, raw, note=note))
     report.find("P9", "resume of 1,000 nodes, half done: first new node", row.median * 1e3, "ms", 1000.0)
 
 
@@ -50,9 +49,8 @@ def resumed(n: int) -> float:
         told, file = Path(folder) / "told", Path(folder) / "half.pipeline.yaml"
         os.mkfifo(told)
         half = f"l{n // 20}_0"
-        text = layered(n).replace(
-            f"- id: {half}\n    type: python\n    code: pass\n", f"- id: {half}\n    type: python\n    file: half.py\n"
-        )
+        head = f"- id: {half}\n    type: python\n"
+        text = layered(n).replace(f"{head}    code: pass\n", f"{head}    file: half.py\n")
         file.write_text(text, encoding="utf-8")
         # Half way the task says that it has begun, and hangs; of the process that goes on it is the first new one.
         (Path(folder) / "half.py").write_text(

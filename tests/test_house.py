@@ -72,6 +72,27 @@ def test_validating_a_document_loads_nothing_heavy():
     assert (outcome.returncode, outcome.stdout.split()) == (0, []), outcome.stderr
 
 
+def test_a_cold_validate_loads_neither_what_runs_pipelines_nor_other_task_types():
+    """300 ms for the whole process: nothing of the loop, no store, no event loop, no task type that the document does not name."""
+    unwanted = [*HEAVY, "asyncio", "sqlite3", "rich", "yamlflow_nb.loop", "yamlflow_nb.orchestration", "yamlflow_nb.infrastructure"]
+    unwanted += ["yamlflow_nb.services.execution_service", "yamlflow_nb.executors.approval", "yamlflow_nb.executors.wait"]
+    outcome = fresh(
+        "import sys; from yamlflow_nb.cli import command; "
+        "code = command.main(['validate', 'examples/flights/flights.pipeline.yaml'], standalone_mode=False); "
+        f"print(code, *[name for name in {unwanted!r} if name in sys.modules])"
+    )
+    assert (outcome.returncode, outcome.stdout.split()) == (0, ["ok", "0"]), outcome.stdout + outcome.stderr
+
+
+def test_the_help_loads_neither_models_nor_yaml():
+    outcome = fresh(
+        "import sys; from yamlflow_nb.cli import command; command.main(['--help'], standalone_mode=False); "
+        "print('loaded:', *[name for name in ('pydantic', 'yaml', 'simpleeval', 'rich', 'yamlflow_nb.bootstrap') "
+        "if name in sys.modules])"
+    )
+    assert (outcome.returncode, outcome.stdout.splitlines()[-1]) == (0, "loaded:"), outcome.stderr
+
+
 def test_the_demo_is_checked_and_simulated_without_any_extra():
     """With the optional packages made unimportable, as on a machine that never had them."""
     outcome = fresh(

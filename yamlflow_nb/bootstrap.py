@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yamlflow_nb.services.execution_service import ExecutionService
-from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.task_service import TaskService
+if TYPE_CHECKING:
+    from yamlflow_nb.services.execution_service import ExecutionService
+    from yamlflow_nb.services.pipeline_service import PipelineService
+    from yamlflow_nb.services.task_service import TaskService
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.leases import Bell
@@ -36,30 +37,61 @@ _making = threading.Lock()
 def pipelines() -> PipelineService:
     """Definitions alone: needs no store, and loads nothing that runs."""
     from yamlflow_nb.executors.registry import task_types
+    from yamlflow_nb.services.pipeline_service import PipelineService
 
     return PipelineService(task_types())
 
 
-def services(store: str | Path | None = None) -> Services:
+def task_service() -> TaskService:
+    """Which task types there are; needs no store."""
+    from yamlflow_nb.executors.registry import executors, task_types
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.services.task_service import TaskService
+
+    return TaskService(task_types(), frozenset(executors(LocalArtifacts(Path()))))
+
+
+def services(store: str | Path | None = None, *, to_read: bool = False) -> Services:
     """The services on a store: ``store``, else ``YAMLFLOW_STORE``, else the user's own. Made once per process and store.
 
-    Raises what the store raises when it cannot be opened.
+    ``to_read``: a store that was named must be there already, so that a mistyped path does not answer "no executions".
+    Raises ``CommandError`` (YF711) when it cannot be opened.
     """
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
+    from yamlflow_nb.services.command_error import CommandError
 
-    path = locate_store(str(store) if store is not None else None)
+    try:
+        path = locate_store(str(store) if store is not None else None)
+    except ValueError as error:
+        raise CommandError("YF711", str(error)) from None
+    if to_read and store is not None and not path.is_file():
+        raise CommandError("YF711", f"there is no store {path}", "yamlflow run FILE --store PATH makes one")
     with _making:
         found = _made.get(path)
         if found is None:
             if not _made:
                 atexit.register(_close_all)
-            found = _made[path] = _make(path)
+            found = _made[path] = _opened(path)
         return found
+
+
+def _opened(path: Path) -> Services:
+    """The services on a store's file; what stops them is told in words, whatever raised it."""
+    import sqlite3
+
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return _make(path)
+    except (OSError, sqlite3.Error, RuntimeError) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        hint = "name another with --store PATH or YAMLFLOW_STORE"
+        raise CommandError("YF711", f"the store {path} cannot be opened: {told}", hint) from error
 
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
-    notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``."""
+    notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
 
@@ -67,6 +99,8 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     path = Path(folder) if folder else locate_store(str(store) if store is not None else None).parent / "artifacts"
     artifacts = LocalArtifacts(path)
     if isinstance(reference, Mapping):
+        if "sha256" not in reference:
+            raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
         return artifacts.read(dict(reference))
     found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
     if found.suffix == ".parquet":
@@ -83,6 +117,9 @@ def _make(path: Path) -> Services:
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
     from yamlflow_nb.loop.kernel_loop import KernelLoop
+    from yamlflow_nb.services.execution_service import ExecutionService
+    from yamlflow_nb.services.pipeline_service import PipelineService
+    from yamlflow_nb.services.task_service import TaskService
 
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)

@@ -3,6 +3,7 @@
 The node's bindings are names here: ``month by_hour worst_day latest_carrier folder``.
 """
 
+from calendar import month_name
 from pathlib import Path
 
 import matplotlib
@@ -11,16 +12,17 @@ matplotlib.use("Agg")
 from matplotlib.figure import Figure
 
 if worst_day is not None:
-    story = f"stormy: on day {worst_day['day']} {worst_day['never_left']:.0%} never left"
+    story = f"stormy, {worst_day['never_left']:.0%} of the flights of day {worst_day['day']} never left"
 else:
-    story = f"routine: {latest_carrier['carrier']} was latest, {latest_carrier['delay']:.0f} min on average"
+    story = f"routine, {latest_carrier['carrier']} was latest: {latest_carrier['delay']:.0f} minutes on average"
 
 figure = Figure(figsize=(7, 3.6), layout="constrained")
 axes = figure.subplots()
 axes.bar(by_hour["hour"], by_hour["delay"], color="#3b6ea5")
 axes.set_xlabel("planned hour of departure")
 axes.set_ylabel("mean delay, minutes")
-axes.set_title(f"New York, month {month} of 2013. {story}")
+axes.set_xticks(range(int(by_hour["hour"].min()), int(by_hour["hour"].max()) + 1))
+axes.set_title(f"New York, {month_name[month]} 2013: {story}", loc="left", fontsize=11)
 axes.spines[["top", "right"]].set_visible(False)
 
 target = Path(__file__).parent / folder

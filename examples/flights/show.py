@@ -33,13 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _say_where(run: Any) -> None:
     features = run.nodes["features"].outputs
-    print()
+    print("\nWhere the results are")
     if "notebook" in features:
-        print(f"executed notebook  {features['notebook']['path']}")
+        print(f"  executed notebook  {features['notebook']['path']}")
     if "picture" in run.outputs:
-        print(f"plot               {run.outputs['picture']['path']}")
+        print(f"  plot               {run.outputs['picture']['path']}")
     if "line" in run.nodes["summary"].outputs:
-        print(f"summary            {run.nodes['summary'].outputs['line']}")
+        print(f"  summary            {run.nodes['summary'].outputs['line']}")
+    file = PIPELINE.relative_to(Path.cwd()) if PIPELINE.is_relative_to(Path.cwd()) else PIPELINE
+    print(f"\nAnother month: {Path(sys.executable).with_name('yamlflow')} run {file} --input month=8")
 
 
 def _draw(run: Any, options: argparse.Namespace) -> None:

@@ -353,7 +353,7 @@ def test_a_damaged_store_names_the_backup_beside_it(path: Path) -> None:
 def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(soundness, "_told", set())
+    monkeypatch.setattr(soundness, "_told", set())  # a test before this one may have been told already
     assert [may_lose_pages(version) for version in ((3, 6, 23), (3, 40, 1), (3, 51, 2), (3, 51, 3))] == [False, True, True, False]
     for others in (False, True, True):
         warn_of_old_sqlite((3, 40, 1), others)

@@ -5,6 +5,7 @@ One thin file a verb, loaded when it is called. Exit codes: 0 ok, 1 failed, 2 us
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -50,26 +51,47 @@ def command() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The ``yamlflow`` command. A user's mistake is told in words, without a traceback."""
-    from yamlflow_nb.domain.diagnostic import DiagnosticError
-
+    """The ``yamlflow`` command. A user's mistake is told in words, without a traceback; under ``--json`` as JSON."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = _carried_out(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `yamlflow events | head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = OK
+    sys.exit(code)
+
+
+def _carried_out(arguments: list[str]) -> int:
+    """The exit code of a command, after its errors were told."""
+    from yamlflow_nb.domain.diagnostic import DiagnosticError
+
     try:
         code = command.main(arguments, prog_name="yamlflow", standalone_mode=False)
-    except click.exceptions.Abort:
-        code = INTERRUPTED
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     except click.ClickException as error:
         error.show()
-        code = USAGE
+        return USAGE
     except DiagnosticError as error:
+        _tell(error, "--json" in arguments)
+        return USAGE
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        click.echo(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        return USAGE
+    return code if isinstance(code, int) else OK
+
+
+def _tell(error: Any, as_json: bool) -> None:
+    if as_json:
+        from yamlflow_nb.cli.options import print_json
+
+        print_json({"diagnostics": [one.to_dict() for one in error.diagnostics]})
+    else:
         click.echo(str(error), err=True)
-        code = USAGE
-    except (OSError, ValueError) as error:
-        click.echo(f"error: {error}", err=True)
-        code = USAGE
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    sys.exit(code if isinstance(code, int) else OK)

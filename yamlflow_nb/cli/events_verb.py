@@ -13,9 +13,7 @@ from yamlflow_nb.cli import options
 @options.store
 def command(execution: str | None, json_: bool, store: str | None) -> None:
     """The stored history of an execution, in commit order."""
-    from yamlflow_nb.bootstrap import services
-
-    found = services(store).executions.events(execution)
+    found = options.opened(store).executions.events(execution)
     if json_:
         options.print_json([event._asdict() for event in found])
         return

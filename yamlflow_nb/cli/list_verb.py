@@ -10,14 +10,12 @@ from yamlflow_nb.cli import options
 
 
 @click.command("list")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @options.as_json
 @options.store
 def command(limit: int, json_: bool, store: str | None) -> None:
     """The newest executions, newest first."""
-    from yamlflow_nb.bootstrap import services
-
-    records = services(store).executions.list(limit=limit)
+    records = options.opened(store).executions.list(limit=limit)
     if json_:
         options.print_json([{name: value for name, value in asdict(record).items() if name != "definition"} for record in records])
         return

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from yamlflow_nb.bootstrap import Services
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,18 +32,16 @@ def execution_id(function: Function) -> Function:
     return click.argument("execution", required=False)(function)
 
 
-def read_inputs(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """``name=value`` pairs; a value is JSON where it can be read as such, else a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise click.UsageError(f"--input wants name=value, not {pair!r}")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found
+def pipeline_file(function: Function) -> Function:
+    """A file is looked for by the service, so that a wrong path is told in the same words everywhere, and in JSON."""
+    return click.argument("file", type=click.Path())(function)
+
+
+def opened(named: str | None) -> Services:
+    """The services for a verb that only looks."""
+    from yamlflow_nb.bootstrap import services
+
+    return services(named, to_read=True)
 
 
 def print_json(value: Any) -> None:

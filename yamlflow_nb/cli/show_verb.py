@@ -13,12 +13,9 @@ from yamlflow_nb.cli import options
 @options.store
 def command(execution: str | None, json_: bool, store: str | None) -> int:
     """One execution as a tree; without an id the newest of this project."""
-    from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.services.run_text import as_text
-
-    found = services(store).executions.get(execution)
+    found = options.opened(store).executions.get(execution)
     if json_:
         options.print_json(found.snapshot())
     else:
-        click.echo(as_text(found.snapshot()))
+        click.echo(str(found))
     return options.exit_code(found.status)

@@ -9,12 +9,11 @@ from yamlflow_nb.cli import options
 
 @click.command("tasks")
 @options.as_json
-@options.store
-def command(json_: bool, store: str | None) -> None:
+def command(json_: bool) -> None:
     """The installed task types; those without an executor yet are marked."""
-    from yamlflow_nb.bootstrap import services
+    from yamlflow_nb.bootstrap import task_service
 
-    tasks = services(store).tasks
+    tasks = task_service()
     if json_:
         options.print_json(
             {name: {"summary": kind.summary, "runs": name in tasks.runnable} for name, kind in tasks.types().items()}

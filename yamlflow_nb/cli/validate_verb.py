@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from yamlflow_nb.cli import options
 
+if TYPE_CHECKING:
+    from yamlflow_nb.services.pipeline_service import PipelineService
+
 
 @click.command("validate")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.option("--fix", is_flag=True, help="apply the fixes that one edit settles")
 @options.as_json
 def command(files: tuple[str, ...], fix: bool, json_: bool) -> int:
     """Say what is wrong with pipelines, and where."""
     from yamlflow_nb.bootstrap import pipelines
 
-    service, found = pipelines(), []
-    for name in files:
-        path = Path(name)
-        data = path.read_bytes()
-        if fix:
-            data = _fixed(path, data)
-        found += service.validate(data, name, path.absolute().parent)
+    service = pipelines()
+    found = [one for name in files for one in _wrong_with(Path(name), service, fix)]
     if json_:
         options.print_json([one.to_dict() for one in found])
     else:
@@ -34,15 +34,29 @@ def command(files: tuple[str, ...], fix: bool, json_: bool) -> int:
     return 2 if any(one.severity == "error" for one in found) else 0
 
 
-def _fixed(path: Path, data: bytes) -> bytes:
-    from yamlflow_nb.bootstrap import pipelines
+def _wrong_with(path: Path, service: PipelineService, fix: bool) -> list[Any]:
+    """One file that cannot be read is a finding beside those of the others."""
+    from yamlflow_nb.domain.diagnostic import DefinitionError
 
     try:
-        text = data.decode("utf-8")
+        source = service.source(path)
+    except DefinitionError as error:
+        return error.diagnostics
+    text = _mended(path, source.text, service) if fix else source.text
+    return service.validate(text, source.name, source.folder)
+
+
+def _mended(path: Path, data: str | bytes, service: PipelineService) -> bytes:
+    """The file with its fixes, written whole or not at all: a full disk must not leave half a pipeline."""
+    assert isinstance(data, bytes)
+    try:
+        mended = service.fix(data.decode("utf-8"), str(path)).encode("utf-8")
     except UnicodeDecodeError:
         return data
-    mended = pipelines().fix(text, str(path)).encode("utf-8")
     if mended != data:
-        path.write_bytes(mended)
+        beside = path.with_name(f".{path.name}.mended")
+        beside.write_bytes(mended)
+        os.chmod(beside, path.stat().st_mode & 0o777)
+        os.replace(beside, path.resolve())
         click.echo(f"mended {path}", err=True)
     return mended

@@ -13,10 +13,9 @@ from yamlflow_nb.cli import options
 @options.store
 def command(execution: str | None, json_: bool, store: str | None) -> None:
     """The values of an execution under their full names."""
-    from yamlflow_nb.bootstrap import services
     from yamlflow_nb.services.run_text import one_line
 
-    found = services(store).executions.variables(execution)
+    found = options.opened(store).executions.variables(execution)
     if json_:
         options.print_json(found)
         return

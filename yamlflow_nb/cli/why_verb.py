@@ -10,9 +10,12 @@ from yamlflow_nb.cli import options
 @click.command("why")
 @click.argument("node")
 @options.execution_id
+@options.as_json
 @options.store
-def command(node: str, execution: str | None, store: str | None) -> None:
+def command(node: str, execution: str | None, json_: bool, store: str | None) -> None:
     """Why a node started, did not start or still waits."""
-    from yamlflow_nb.bootstrap import services
-
-    click.echo(services(store).executions.why(execution, node))
+    told = options.opened(store).executions.why(execution, node)
+    if json_:
+        options.print_json({"node": node, "why": told.splitlines()})
+    else:
+        click.echo(told)

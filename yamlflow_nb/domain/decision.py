@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
 from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.value import value
 
 
 class StoredEvent(NamedTuple):
@@ -21,7 +22,7 @@ class StoredEvent(NamedTuple):
     round: int
 
 
-@dataclass(frozen=True)
+@value
 class StartTask:
     """Hand an attempt to the executor of its type. ``inputs`` are the resolved bindings, ``fields`` the task's fields with
     their templates resolved; both are the task's own copies."""
@@ -33,7 +34,7 @@ class StartTask:
     timeout: float | None = None
 
 
-@dataclass(frozen=True)
+@value
 class StopTask:
     """Interrupt an attempt that no longer counts."""
 
@@ -41,7 +42,7 @@ class StopTask:
     reason: str
 
 
-@dataclass(frozen=True)
+@value
 class SetTimer:
     """Send ``TimerFired`` at a time (seconds). ``spread``: up to so many seconds later, at random (``retry.jitter``)."""
 
@@ -50,12 +51,12 @@ class SetTimer:
     spread: float = 0.0
 
 
-@dataclass(frozen=True)
+@value
 class CancelTimer:
     timer: str
 
 
-@dataclass(frozen=True)
+@value
 class FinishExecution:
     """The execution reached its final state."""
 
@@ -67,7 +68,7 @@ class FinishExecution:
 Decision = Union[StartTask, StopTask, SetTimer, CancelTimer, FinishExecution]
 
 
-@dataclass
+@dataclass(slots=True)
 class Turn:
     """What one call of ``decide`` brought: committed together, then carried out in order.
 

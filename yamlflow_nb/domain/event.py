@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Union
 
+from yamlflow_nb.domain.value import value
+
 
 @dataclass
 class Event:
@@ -34,7 +36,7 @@ class AttemptKey(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True)
+@value
 class TaskError:
     """The error of a failed attempt, for people and for expressions."""
 
@@ -45,7 +47,7 @@ class TaskError:
 AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
 
 
-@dataclass(frozen=True)
+@value
 class Started:
     """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names."""
 
@@ -54,7 +56,7 @@ class Started:
     system: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@value
 class TaskFinished:
     """The result of one attempt; one that comes twice or too late changes nothing."""
 
@@ -66,7 +68,7 @@ class TaskFinished:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True)
+@value
 class TaskEmitted:
     """A running task emitted a declared event of its own."""
 
@@ -76,7 +78,7 @@ class TaskEmitted:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@value
 class TaskOutputSet:
     """A running task set outputs early (``yamlflow_nb.output``)."""
 
@@ -85,7 +87,7 @@ class TaskOutputSet:
     outputs: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@value
 class TaskWaiting:
     """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
 
@@ -94,7 +96,7 @@ class TaskWaiting:
     resumed: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class TimerFired:
     """A durable timer that ``decide`` had asked for came due."""
 
@@ -102,7 +104,7 @@ class TimerFired:
     timer: str
 
 
-@dataclass(frozen=True)
+@value
 class CustomEventSent:
     """``custom.<name>`` sent from outside."""
 
@@ -112,26 +114,26 @@ class CustomEventSent:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class CancelRequested:
     at: float
     by: str | None = None
     now: bool = False
 
 
-@dataclass(frozen=True)
+@value
 class PauseRequested:
     at: float
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class ResumeRequested:
     at: float
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class SkipRequested:
     """A person skips a pending node (reason ``manual``)."""
 
@@ -140,7 +142,7 @@ class SkipRequested:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class RetryRequested:
     """A person opens the next round. ``nodes`` empty: every failed and cancelled one. ``with_nodes``: completed ones that
     run again too. ``failed_items``: of ``forEach`` nodes the failed items, also where the node completed."""
@@ -152,7 +154,7 @@ class RetryRequested:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class TakenOver:
     """Another process drives the execution from here on: every attempt that was at work is interrupted, and a pause is
     over. ``owner`` is the new one; ``by`` asked for it."""
@@ -162,7 +164,7 @@ class TakenOver:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class InterruptionAnswered:
     """A person says what becomes of an interrupted attempt (``onInterrupt: ask``). ``item`` None: of all that ask."""
 
@@ -173,7 +175,7 @@ class InterruptionAnswered:
     by: str | None = None
 
 
-@dataclass(frozen=True)
+@value
 class VariableSet:
     """A person sets a variable of a paused execution."""
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from yamlflow_nb.domain.document import Path
+from yamlflow_nb.domain.value import value
 
 Guard = Literal["plain", "default", "peek"]
 """How a name is read: needed as it is; under ``default``, ``coalesce`` or ``defined``; under ``peek``."""
 
 
-@dataclass(frozen=True)
+@value
 class NameRead:
     """One reading of a name. ``path`` holds its constant steps: ``a.b["c"][0]`` is ``("a", "b", "c", 0)``;
     it stops at the first step that is computed."""
@@ -28,7 +29,7 @@ class NameRead:
     end: int
 
 
-@dataclass(frozen=True)
+@value
 class ValueExpression:
     """What stands between ``{{`` and ``}}``, parsed once. ``start``/``end`` include the braces;
     ``tree`` is checked against the allow-list and its nodes' ``col_offset`` are *not* to be trusted: use
@@ -44,7 +45,7 @@ class ValueExpression:
         return f"ValueExpression({self.text!r})"
 
 
-@dataclass(frozen=True)
+@value
 class Template:
     """A string with ``{{ }}`` in it. ``parts`` alternate freely between texts and expressions.
     ``whole`` (exactly one ``{{ }}``, white space apart) keeps the value's type; otherwise the result is a string."""
@@ -58,7 +59,7 @@ class Template:
         return tuple(part for part in self.parts if isinstance(part, ValueExpression))
 
 
-@dataclass(frozen=True)
+@value
 class EventAtom:
     """``event:SOURCE.EVENT``; source is a node's id, ``pipeline`` or ``custom``."""
 
@@ -72,7 +73,7 @@ class EventAtom:
         return f"event:{self.source}.{self.event}"
 
 
-@dataclass(frozen=True)
+@value
 class PatternAtom:
     """``event:extract_*.completed``: at least one of the nodes that the pattern matches."""
 
@@ -86,7 +87,7 @@ class PatternAtom:
         return f"event:{self.pattern}.{self.event}"
 
 
-@dataclass(frozen=True)
+@value
 class ValueAtom:
     """``{{ ... }}`` in a trigger: must give exactly true or false."""
 
@@ -99,7 +100,7 @@ class ValueAtom:
         return "{{" + self.expression.text + "}}"
 
 
-@dataclass(frozen=True)
+@value
 class Constant:
     """``true`` or ``false``."""
 
@@ -108,14 +109,14 @@ class Constant:
     end: int
 
 
-@dataclass(frozen=True)
+@value
 class Not:
     operand: TriggerNode
     start: int
     end: int
 
 
-@dataclass(frozen=True)
+@value
 class And:
     """``a && b && c``: operands flattened."""
 
@@ -124,7 +125,7 @@ class And:
     end: int
 
 
-@dataclass(frozen=True)
+@value
 class Or:
     """``a || b || c``: operands flattened."""
 
@@ -137,7 +138,7 @@ Quantifier = Literal["all", "any", "none", "count"]
 Comparison = Literal[">=", ">", "<=", "<", "==", "!="]
 
 
-@dataclass(frozen=True)
+@value
 class Quantified:
     """``all(...)``, ``any(...)``, ``none(...)`` or ``count(...) >= 2``. ``comparison`` and ``threshold`` are for count alone."""
 
@@ -152,7 +153,7 @@ class Quantified:
 TriggerNode = Union[EventAtom, PatternAtom, ValueAtom, Constant, Not, And, Or, Quantified]
 
 
-@dataclass(frozen=True)
+@value
 class TriggerExpression:
     """A whole ``startWhen`` (or its kin): the text as written, the tree, and where in the document it stands.
     A derived default has an empty path."""
@@ -162,7 +163,7 @@ class TriggerExpression:
     path: Path = ()
 
 
-@dataclass(frozen=True)
+@value
 class BoundTemplate:
     """A template and the path, within ``inputBindings`` or the task's fields, at which its value goes."""
 
@@ -201,3 +202,9 @@ class ParsedExpressions:
     stop_when: TriggerExpression | None = None
     outputs: Mapping[str, Template | Any] = field(default_factory=dict)
     """Each output's template, or its constant."""
+    starts: list[TriggerExpression] | None = None
+    """Every node's ``startWhen``, written or derived; made by ``language.derivation`` when first asked for."""
+    finally_nodes: frozenset[str] | None = None
+    """Made by ``language.reachability`` when first asked for."""
+    plan: tuple[Any, Any] | None = None
+    """The task types with which ``planning`` made a plan of the definition, and the plan."""

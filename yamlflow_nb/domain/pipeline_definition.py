@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from yamlflow_nb.domain.document import Document
 from yamlflow_nb.domain.expression import ParsedExpressions
+from yamlflow_nb.domain.model import Model
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition
 
 API_VERSION = "yamlflow/v1"
@@ -18,7 +20,7 @@ CONTROL_FIELDS: tuple[str, ...] = (
     "onFailure", "retry", "timeout", "waitTimeout", "forEach", "maxParallel", "onItemFailure", "maxFailed", "repeat", "cache",
     "resources", "priority", "onInterrupt", "always", "runOn", "emits", "tags",
 )  # fmt: skip
-"""A node's fields for control (SPEC 2). A task type's fields may not take these names."""
+"""A node's fields for control. A task type's fields may not take these names."""
 PIPELINE_FIELDS: tuple[str, ...] = (
     "apiVersion", "name", "version", "title", "description", "inputVariables", "taskDefinitions", "nodes", "outputs", "stopWhen",
     "timeout", "defaults", "resources", "schedule", "concurrency", "notifications", "tags",
@@ -34,11 +36,7 @@ VARIABLE_TYPES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Retry(_Frozen):
+class Retry(Model):
     """How a failed attempt is tried again. Durations in seconds."""
 
     maxAttempts: int = 1
@@ -49,7 +47,7 @@ class Retry(_Frozen):
     jitter: bool = False
 
 
-class Repeat(_Frozen):
+class Repeat(Model):
     """Run again and again until ``until`` is true. ``delay`` in seconds."""
 
     until: Union[str, bool] = False
@@ -57,13 +55,13 @@ class Repeat(_Frozen):
     delay: float = 0.0
 
 
-class Recovery(_Frozen):
+class Recovery(Model):
     """``onFailure: {outputs: {...}}``: a failure counts as completed with these values."""
 
     outputs: dict[str, Any]
 
 
-class NodeDefinition(_Frozen):
+class NodeDefinition(Model):
     """A place in a pipeline: when, what, with what. Only what the document says; defaults are planning's.
 
     Texts of expressions are kept as written (``True``/``False`` for YAML booleans); their trees are in
@@ -108,7 +106,7 @@ class NodeDefinition(_Frozen):
     tags: tuple[str, ...] = ()
 
 
-class PipelineDefinition(_Frozen):
+class PipelineDefinition(Model):
     """One pipeline document, checked for shape. ``content_hash`` tells versions apart: comments and layout don't count."""
 
     apiVersion: str = API_VERSION
@@ -133,9 +131,8 @@ class PipelineDefinition(_Frozen):
 
     _parsed: ParsedExpressions = PrivateAttr(default_factory=ParsedExpressions)
     _document: Document | None = PrivateAttr(default=None)
-    _positions: dict[str, int] | None = PrivateAttr(default=None)
 
-    @property
+    @cached_property
     def parsed(self) -> ParsedExpressions:
         """The trees of all expressions; filled by ``language.definition_reader``."""
         return self._parsed
@@ -145,12 +142,10 @@ class PipelineDefinition(_Frozen):
         """The located text it was read from."""
         return self._document
 
-    @property
+    @cached_property
     def positions(self) -> dict[str, int]:
         """Each node's id and its index in ``nodes``."""
-        if self._positions is None:
-            self._positions = {node.id: index for index, node in enumerate(self.nodes)}
-        return self._positions
+        return {node.id: index for index, node in enumerate(self.nodes)}
 
     @property
     def qualified_name(self) -> str:
@@ -158,6 +153,10 @@ class PipelineDefinition(_Frozen):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the parsed document with sorted keys and without defaults."""
+        """SHA-256 over the parsed document with sorted keys and without defaults. The head is written out by ``publish``:
+        whether it was written before makes no other content."""
         content = self._document.root.plain() if self._document is not None else self.model_dump(exclude_defaults=True)
+        if isinstance(content, dict):
+            content = {**content, "apiVersion": self.apiVersion, "name": self.qualified_name}
+            content.pop("namespace", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()

@@ -8,21 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from yamlflow_nb.domain.model import Model
 
-class OutputDeclaration(BaseModel):
+
+class OutputDeclaration(Model):
     """A declared output of a node: its type, and whether it may be left unset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = "any"
     optional: bool = False
     description: str | None = None
 
 
-class InputDeclaration(BaseModel):
+class InputDeclaration(Model):
     """A declared input of a task or of a pipeline. Without ``default`` (and unless ``required: false``) it must be given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str = "any"
     title: str | None = None
@@ -58,8 +56,8 @@ class TaskType:
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
     type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
-    ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``harmless`` tells from a task's
-    fields that it may run twice: then an interrupted attempt is tried again, whatever ``on_interrupt`` says of the type.
+    ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
+    fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     """
 
     name: str
@@ -68,16 +66,14 @@ class TaskType:
     events: tuple[str, ...] = ()
     waits: str | None = None
     on_interrupt: str = "ask"
-    harmless: Callable[[Mapping[str, Any]], bool] | None = None
+    repeatable: Callable[[Mapping[str, Any]], bool] | None = None
     no_templates: Mapping[str, str] = field(default_factory=dict)
     literal: tuple[str, ...] = ()
     summary: str = ""
 
 
-class TaskDefinition(BaseModel):
+class TaskDefinition(Model):
     """A reusable piece of work: a type (``notebook``, ``sql``, ...) and its fields, typed inputs and outputs."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     type: str

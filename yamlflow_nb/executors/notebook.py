@@ -37,6 +37,7 @@ TASK_TYPE = TaskType(
 
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_FILE_OF_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
 _LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 
 
@@ -61,6 +62,7 @@ class NotebookExecutor:
         return {**declared_outputs(found, work), "notebook": executed}
 
     def _run(self, source: Path, executed: Path, names: list[str], work: Work) -> dict[str, Any]:
+        from jupyter_client.kernelspec import NoSuchKernel
         from nbclient.exceptions import DeadKernelError
         from papermill.exceptions import PapermillExecutionError
 
@@ -73,7 +75,9 @@ class NotebookExecutor:
                 kernel=work.fields.get("kernel"), cwd=work.folder, env=environment,
             )  # fmt: skip
         except PapermillExecutionError as error:
-            raise TaskFailed(error.ename, _told(error), outputs={"notebook": executed}) from None
+            raise TaskFailed(error.ename, _told(error, executed), outputs={"notebook": executed}) from None
+        except NoSuchKernel as error:
+            raise TaskFailed("NoSuchKernel", _kernels(error.name)) from None
         except DeadKernelError:
             raise TaskFailed("KernelDied", "the notebook's kernel died (out of memory, or killed)") from None
 
@@ -82,6 +86,8 @@ def _assignments(inputs: Mapping[str, Any]) -> str:
     """The injected cell: values as literals, references as what reads them, so that the executed copy runs by itself."""
     from papermill.translators import PythonTranslator
 
+    if not inputs:
+        return ""
     lines = ["# Parameters"]
     if any(is_reference(value) for value in inputs.values()):
         lines.append("import yamlflow_nb")
@@ -91,9 +97,26 @@ def _assignments(inputs: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told(error: Any) -> str:
-    """Cell, line and error in one line; the whole traceback is in the executed notebook."""
+def _kernels(name: str) -> str:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return f"there is no kernel `{name}`; installed: {', '.join(sorted(KernelSpecManager().find_kernel_specs())) or 'none'}"
+
+
+def _told(error: Any, executed: Path) -> str:
+    """Cell (as the source notebook counts them), line and error in a few words; the whole traceback is in the executed one."""
     text = _ANSI.sub("", "\n".join(error.traceback or ()))
     lines = _LINE.findall(text)
-    where = f"cell {error.cell_index + 1}" + (f", line {lines[0]}" if lines else "")
-    return f"{where}: {error.evalue}"
+    where = f"cell {_source_cell(error.cell_index, executed)}" + (f", line {lines[0]}" if lines else "")
+    return f"{where}: {_FILE_OF_CELL.sub('', error.evalue)}"
+
+
+def _source_cell(index: int, executed: Path) -> int:
+    """The failing cell as the source counts it, from 1: what a run puts in (the parameters' cell, papermill's notes at the top
+    and above the failing cell) is not of the source. ``index`` is the cell's before those two notes."""
+    import nbformat
+
+    put_in = {"injected-parameters", "papermill-error-cell-tag"}
+    notebook: Any = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
+    cells = notebook.cells[: index + 3]
+    return sum(put_in.isdisjoint(cell.metadata.get("tags", ())) for cell in cells)

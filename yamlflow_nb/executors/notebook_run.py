@@ -5,7 +5,6 @@ Success is told by the run itself, never by the saved copy: papermill marks ever
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,9 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             nb_man, kernel_name=kernel_name, hand_over=options["hand_over"], timeout=None, startup_timeout=60,
             log_output=False, resources={"metadata": {"path": options["kernel_folder"]}},
         )  # fmt: skip
-        return client.execute(env=options["env"])
+        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
+        with options["kernel_log"].open("ab") as log:
+            return client.execute(env=options["env"], stdout=log, stderr=log)
 
 
 papermill_engines.register(_ENGINE, _Engine)
@@ -64,8 +65,9 @@ def run_notebook(
     env: dict[str, str],
 ) -> dict[str, Any]:
     """Run a copy of ``source`` as ``executed`` and give the values of ``names``. Raises papermill's and nbclient's errors."""
-    notebook = nbformat.read(source, as_version=4)
-    _inject(notebook, assignments, parameters_cell)
+    notebook = _read(source)
+    if assignments:
+        _inject(notebook, assignments, parameters_cell)
     prepared = folder / f".prepared-{source.name}"
     nbformat.write(notebook, prepared)
     handed = folder / ".outputs.json"
@@ -74,17 +76,27 @@ def run_notebook(
         execute_notebook(
             str(prepared), str(executed), engine_name=_ENGINE, kernel_name=kernel, progress_bar=False, log_output=False,
             hand_over=hand_over, env=env, kernel_folder=str(cwd),
+            kernel_log=folder / "kernel.log",
         )  # fmt: skip
     finally:
         prepared.unlink(missing_ok=True)
     if not names:
         return {}
     try:
-        return taken(json.loads(handed.read_text(encoding="utf-8")))
+        return taken(handed.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TaskFailed("OutputError", "the kernel did not hand its outputs over") from None
     finally:
         handed.unlink(missing_ok=True)
+
+
+def _read(source: Path) -> Any:
+    try:
+        return nbformat.read(source, as_version=4)
+    except OSError as error:
+        raise TaskFailed("FileNotFoundError", f"the notebook {source} cannot be read: {error.strerror}") from None
+    except Exception as error:  # no UTF-8, no JSON, no notebook, of a later format: nbformat has no common class for them
+        raise TaskFailed("NotANotebook", f"{source} cannot be read as a notebook: {str(error).splitlines()[0][:200]}") from None
 
 
 def _inject(notebook: Any, assignments: str, parameters_cell: str | int | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any, Literal, cast
 
@@ -13,7 +14,8 @@ from pydantic import model_validator
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.declared import declared_outputs, opened
+from yamlflow_nb.executors.declared import declared_outputs, opened, text_of, without_numpy
+from yamlflow_nb.executors.printed import Lines, printed_to
 
 
 class PythonFields(TaskFields):
@@ -53,19 +55,19 @@ class PythonExecutor:
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""
-        inputs = opened(work.inputs, self.artifacts)
+        with printed_to(work.log) as lines:
+            return self._executed(opened(work.inputs, self.artifacts), work, lines)
+
+    def _executed(self, inputs: dict[str, Any], work: Work, lines: Lines) -> Mapping[str, Any]:
         if work.fields.get("isolation") == "process":
             raise TaskFailed("NotSupported", "`isolation: process` cannot run yet; leave it out to run in a thread")
         if work.fields.get("function") is not None:
             return self._call(str(work.fields["function"]), inputs, work)
         if work.fields.get("code") is not None:
-            return self._run(str(work.fields["code"]), f"<{work.attempt.node}>", inputs, work)
+            return self._run(str(work.fields["code"]), f"<{work.attempt.node}>", inputs, work, lines)
         path = work.folder / str(work.fields["file"])
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise TaskFailed("FileNotFoundError", f"the task's file {path} cannot be read: {error.strerror}") from None
-        return self._run(text, str(path), {"__file__": str(path), **inputs}, work)
+        text = text_of(path, "the task's file")
+        return self._run(text, str(path), {"__file__": str(path), **inputs}, work, lines)
 
     def _call(self, name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
         function = _function(name, work)
@@ -79,19 +81,20 @@ class PythonExecutor:
             return {}
         if not isinstance(value, Mapping):
             value = {"result": value}
-        return {**value, **declared_outputs(value, work)}
+        return {**{name: without_numpy(item) for name, item in value.items()}, **declared_outputs(value, work)}
 
-    def _run(self, code: str, name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
-        def say(*parts: Any, sep: str = " ", end: str = "\n", file: Any = None, flush: bool = False) -> None:
-            work.log(sep.join(map(str, parts)))
-
-        namespace: dict[str, Any] = {"__name__": "__yamlflow__", "print": say, **inputs}
+    def _run(self, code: str, name: str, inputs: dict[str, Any], work: Work, lines: Lines) -> Mapping[str, Any]:
+        # Threads that the code starts print into the log, too, as long as they call this print.
+        namespace: dict[str, Any] = {"__name__": "__yamlflow__", "print": partial(print, file=lines), **inputs}
         try:
             exec(compile(code, name, "exec"), namespace)  # noqa: S102 - the pipeline's author wrote it
         except TaskFailed:
             raise
         except SyntaxError as error:
-            raise TaskFailed("SyntaxError", f"line {error.lineno}: {error.msg}") from error
+            # Of this text, or of a module that it imports.
+            where = "" if error.lineno is None else f"line {error.lineno}: "
+            elsewhere = "" if error.filename in (name, None) else f" ({error.filename})"
+            raise TaskFailed("SyntaxError", f"{where}{error.msg}{elsewhere}") from error
         except Exception as error:
             raise _told(error, name) from error
         return declared_outputs(namespace, work)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS, VARIABLE_TYPES
-from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskType
+from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskFields, TaskType
 from yamlflow_nb.domain.variable import fits, type_of
+from yamlflow_nb.language.bound_form import unbound
 from yamlflow_nb.language.quoting import shown
 from yamlflow_nb.language.reading import INVALID, Reading, anything, boolean, integer_from, list_of, text
 
@@ -81,7 +83,7 @@ def outputs(reading: Reading, path: Path, node: DocumentNode) -> dict[str, Outpu
         if name in ("run", "events"):
             reading.report("YF129", (*path, name), f"no output may be called `{name}`: `<node>.{name}` is taken", on_key=True)
         values = _declared(reading, (*path, name), item, _OUTPUT_FIELDS)
-        found[name] = OutputDeclaration.model_construct(_fields_set=set(values), **values)
+        found[name] = OutputDeclaration.of(values)
     return found
 
 
@@ -92,10 +94,28 @@ def inputs(reading: Reading, path: Path, node: DocumentNode) -> dict[str, InputD
         values = _declared(reading, (*path, name), item, _INPUT_FIELDS)
         if "enum" in values:
             values["enum"] = list(values["enum"])
-        declared = found[name] = InputDeclaration.model_construct(_fields_set=set(values), **values)
+        declared = found[name] = InputDeclaration.of(values)
+        _check_bounds(reading, (*path, name), declared)
         if declared.has_default:
             _check_default(reading, (*path, name, "default"), declared)
     return found
+
+
+def _check_bounds(reading: Reading, path: Path, declared: InputDeclaration) -> None:
+    """``minimum``, ``maximum`` and ``enum`` speak of values of the declared type."""
+    bounds = {name: getattr(declared, name) for name in ("minimum", "maximum") if getattr(declared, name) is not None}
+    if declared.type in ("integer", "number"):
+        for name, bound in bounds.items():
+            if not fits(bound, "number"):
+                reading.report("YF130", (*path, name), f"`{name}` must be a number, this is {type_of(bound)}")
+                return
+        if len(bounds) == 2 and bounds["minimum"] > bounds["maximum"]:
+            reading.report("YF130", (*path, "maximum"), f"the maximum is below the minimum {bounds['minimum']}")
+    for index, value in enumerate(declared.enum or ()):
+        if declared.type not in ("date", "datetime") and not fits(value, declared.type):
+            reading.report(
+                "YF130", (*path, "enum", index), f"a value of type {declared.type} is expected, this is {type_of(value)}"
+            )
 
 
 def _check_default(reading: Reading, path: Path, declared: InputDeclaration) -> None:
@@ -138,18 +158,17 @@ def task_fields(
 ) -> dict[str, Any]:
     """A task type's own fields, checked against its model; keys that are none are reported. ``path`` is the mapping's."""
     names = field_names(kind)
-    known = [*names, *also_known]
     plain: dict[str, Any] = {}
     for name, item in written.items():
         if name not in names:
             where = reading.document.find(path)
             present = where.items if isinstance(where, MappingNode) else written
             if not _foreign(reading, (*path, name)):
-                reading.unknown_key((*path, name), known, present, f"a `{kind.name}` task")
+                reading.unknown_key((*path, name), (*names, *also_known), present, f"a `{kind.name}` task")
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
-            reading.report("YF134", (*path, name), f"`{name}` may not hold {{{{ }}}}", kind.no_templates[name])
+            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name]))
     try:
         kind.fields.model_validate(plain)
     except ValidationError as error:
@@ -157,9 +176,14 @@ def task_fields(
     return plain
 
 
-def field_names(kind: TaskType) -> list[str]:
+def field_names(kind: TaskType) -> tuple[str, ...]:
     """The names of a type's own fields, as they are written."""
-    return [field.alias or name for name, field in kind.fields.model_fields.items()]
+    return _names_in(kind.fields)
+
+
+@cache
+def _names_in(fields: type[TaskFields]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in fields.model_fields.items())
 
 
 _HINTS = {
@@ -198,7 +222,10 @@ def _report_fields(reading: Reading, path: Path, kind: TaskType, error: Validati
             reading.report("YF122", path, f"a `{kind.name}` task needs `{name}`")
         elif name:
             said = f"`{name}`: {message[:1].lower()}{message[1:]}".replace("input should be", "must be")
-            reading.report("YF133", (*path, name), said)
+            words = re.findall(r"'([^']*)'", message) if detail["type"] == "literal_error" and len(detail["loc"]) == 1 else ()
+            close = reading.near(plain[name], words) if words and isinstance(plain.get(name), str) else None
+            hint = f"did you mean `{close}`?" if close else None
+            reading.report("YF133", (*path, name), said, hint, replace=(f"write `{close}`", close) if close else None)
         elif not any(_has_template(value) for value in plain.values()) or detail["type"] == "value_error":
             reading.report("YF133", path, message)
 

@@ -1,4 +1,4 @@
-"""The default ``startWhen``: what a node that says nothing waits for, read off the names that it uses (SPEC 3.2)."""
+"""The default ``startWhen``: what a node that says nothing waits for, read off the names that it uses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ _JOIN = " && "
 
 
 def starts_of(definition: PipelineDefinition) -> list[TriggerExpression]:
-    """Every node's ``startWhen`` in document order: as written, or derived."""
-    return [written.startWhen or derive_start(index, definition) for index, written in enumerate(definition.parsed.nodes)]
+    """Every node's ``startWhen`` in document order: as written, or derived. Found once a definition."""
+    parsed = definition.parsed
+    if parsed.starts is None:
+        parsed.starts = [written.startWhen or derive_start(index, definition) for index, written in enumerate(parsed.nodes)]
+    return parsed.starts
 
 
 def derive_start(node_index: int, definition: PipelineDefinition) -> TriggerExpression:

@@ -1,4 +1,4 @@
-"""Which nodes can start at all, which are finally nodes, and who waits for whom in a circle (SPEC 3.2, 3.3)."""
+"""Which nodes can start at all, which are finally nodes, and who waits for whom in a circle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yamlflow_nb.domain.expression import (
 )
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.language.circles import Circle, Hindrance, find_circles, find_hindrances
-from yamlflow_nb.language.derivation import holding_templates
+from yamlflow_nb.language.derivation import holding_templates, starts_of
 from yamlflow_nb.language.possibility import Possibilities, settle
 
 
@@ -46,6 +46,7 @@ def analyse(definition: PipelineDefinition, starts: Sequence[TriggerExpression])
     nodes = definition.nodes
     started = {node.id for index, node in enumerate(nodes) if possible.can_start(index)}
     found = Reachability(started, {nodes[index].id for index in late})
+    definition.parsed.finally_nodes = frozenset(found.finally_nodes)
     dead = [index for index in range(len(nodes)) if not possible.can_start(index)]
     if dead:
         found.dead = [nodes[index].id for index in dead]
@@ -53,6 +54,15 @@ def analyse(definition: PipelineDefinition, starts: Sequence[TriggerExpression])
         found.hindrances = {nodes[index].id: hindrances[index] for index in dead}
         found.circles = find_circles(definition, hindrances)
     return found
+
+
+def finally_nodes_of(definition: PipelineDefinition) -> frozenset[str]:
+    """The finally nodes of a definition: as its check found them, else found now."""
+    parsed = definition.parsed
+    if parsed.finally_nodes is None:
+        analyse(definition, starts_of(definition))
+        assert parsed.finally_nodes is not None
+    return parsed.finally_nodes
 
 
 def _starts_late(definition: PipelineDefinition, starts: Sequence[TriggerExpression], named: set[int]) -> set[int]:

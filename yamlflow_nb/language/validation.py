@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.language.checks import run_checks
 from yamlflow_nb.language.checks.model import CheckModel
 from yamlflow_nb.language.definition_reader import read_definition
 from yamlflow_nb.language.yaml_reader import read_document
 
 
+@uncollected
 def validate_text(
     text: str | bytes,
     task_types: Mapping[str, TaskType],

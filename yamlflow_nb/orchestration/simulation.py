@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ from yamlflow_nb.domain.event import (
     TimerFired,
 )
 from yamlflow_nb.domain.execution_plan import ExecutionPlan, PlannedNode
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.orchestration.ending import waits_for
 from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
 from yamlflow_nb.orchestration.execution_state import ExecutionState
@@ -36,10 +38,11 @@ Script = Union[Outcome, Sequence[Outcome], Callable[[Any, int, int], Outcome]]
 """One node's outcomes: a mapping for every attempt, a list with one an attempt (the last repeats), or for ``forEach`` a
 function of ``(item, index, attempt)``."""
 
+_NO_OUTPUTS: Mapping[str, Any] = {}
 _STATES = ("completed", "failed", "rejected", "approved", "timed_out")
 _KEYS = frozenset({"state", "outputs", "error", "exit_code", "duration", "emits"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "at": None, "comment": ""}
+_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "comment": ""}
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Simulation:
     """What a pipeline would do.
 
     ``status`` and ``reason`` of the execution, ``outputs``, ``error`` (why it failed, or None); ``nodes`` by id; ``events``
-    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node) and events (``custom.go``)
-    that are outstanding when it stops with any.
+    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node), events (``custom.go``) and
+    the ``resume`` that are outstanding when it stops with any.
     """
 
     def __init__(self, state: ExecutionState) -> None:
@@ -69,7 +72,7 @@ class Simulation:
         self.reason = state.reason
         self.outputs = dict(state.outputs)
         self.error = state.error
-        self.waiting_for = outstanding(state)
+        self.waiting_for = [*outstanding(state), *(["resume"] if state.status == "paused" else [])]
 
     @cached_property
     def nodes(self) -> dict[str, SimulatedNode]:
@@ -113,7 +116,7 @@ def outcome_facts(outcome: Outcome, planned: PlannedNode, key: AttemptKey, at: f
     elif state == "approved" and not person:
         state = "completed"
     if person and state == "approved":
-        outputs = {**_SIMULATED_APPROVAL, **outputs}
+        outputs = {**_SIMULATED_APPROVAL, "at": _EPOCH + dt.timedelta(seconds=at + duration), **outputs}
     given = outcome.get("error") or {}
     error = TaskError(str(given.get("type", "")), str(given.get("message", ""))) if state not in ("completed", "approved") else None
     for _, name, _ in outcome.get("emits") or ():
@@ -161,29 +164,39 @@ class Simulator:
         self.state = new_execution(plan, "simulation")
         self.state.scripted = frozenset(outcomes)
         self._script = OutcomeScript(outcomes)
-        self._queue: list[tuple[float, int, int, Fact]] = []
-        self._scheduled = 0
-        self._due: dict[str, float] = {}
+        self._instants: list[tuple[float, int]] = []
+        self._scheduled: dict[tuple[float, int], deque[Fact]] = {}
+        self._due: dict[str, TimerFired] = {}
 
     def send(self, fact: Fact, rank: int = 0) -> None:
-        self._scheduled += 1
-        heapq.heappush(self._queue, (fact.at, rank, self._scheduled, fact))
+        """A fact to come. Those of one instant and rank stand in one line, so that 100,000 results at once cost no search."""
+        instant = (fact.at, rank)
+        line = self._scheduled.get(instant)
+        if line is None:
+            self._scheduled[instant] = deque((fact,))
+            heapq.heappush(self._instants, instant)
+        else:
+            line.append(fact)
 
     def run(self, max_time: float | None) -> None:
         """Until nothing is left to happen, or ``max_time`` is over."""
-        state, queue, pop = self.state, self._queue, heapq.heappop
-        while queue and state.ended is None:
-            if max_time is not None and queue[0][0] > max_time:
+        state, instants, scheduled = self.state, self._instants, self._scheduled
+        while instants and state.ended is None:
+            instant = instants[0]
+            if max_time is not None and instant[0] > max_time:
                 return
-            fact = pop(queue)[3]
-            if isinstance(fact, TimerFired) and self._due.get(fact.timer) != fact.at:
-                continue
+            line = scheduled[instant]
+            fact = line.popleft()
+            if not line:
+                del scheduled[heapq.heappop(instants)]
+            if isinstance(fact, TimerFired) and self._due.get(fact.timer) is not fact:
+                continue  # cancelled, or set anew: perhaps for the very same instant
             for decision in decide(state, fact)[1].decisions:
                 if isinstance(decision, StartTask):
                     self._start(decision)
                 elif isinstance(decision, SetTimer):
-                    self._due[decision.timer] = decision.at
-                    self.send(TimerFired(decision.at, decision.timer))
+                    self._due[decision.timer] = timer = TimerFired(decision.at, decision.timer)
+                    self.send(timer)
                 elif isinstance(decision, CancelTimer):
                     self._due.pop(decision.timer, None)
 
@@ -194,13 +207,14 @@ class Simulator:
         if key.node not in self._script:
             if run.planned.waits == "person":
                 return
-            self.send(TaskFinished(self.state.now, key))
+            self.send(TaskFinished(self.state.now, key, "completed", _NO_OUTPUTS))
             return
         item = run.fan.items[key.item] if run.fan is not None and key.item is not None else None
         for fact in outcome_facts(self._script.outcome(key, item), run.planned, key, self.state.now):
             self.send(fact)
 
 
+@uncollected
 def simulate_plan(
     plan: ExecutionPlan,
     inputs: Mapping[str, Any] | None = None,

@@ -6,7 +6,7 @@ values: an atom that settles is propagated once along each occurrence, never by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from yamlflow_nb.domain.execution_plan import (
     AND,
@@ -60,7 +60,7 @@ def settling_fact(read: NameRead, ids: dict[str, int]) -> tuple[str, str] | None
 class NetworkBuilder:
     """Compiles the expressions of nodes, one after the other, into one network."""
 
-    def __init__(self, ids: dict[str, int], finally_nodes: set[str]) -> None:
+    def __init__(self, ids: dict[str, int], finally_nodes: Collection[str]) -> None:
         self.network = Network()
         self._ids = ids
         self._by_index = list(ids)

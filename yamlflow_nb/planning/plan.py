@@ -9,18 +9,29 @@ from yamlflow_nb.domain.execution_plan import PIPELINE, SKIP, START, STOP, Execu
 from yamlflow_nb.domain.expression import BoundTemplate, NameRead, NodeExpressions, Template, TriggerExpression
 from yamlflow_nb.domain.pipeline_definition import NodeDefinition, PipelineDefinition, Retry
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
-from yamlflow_nb.language.derivation import derive_start
-from yamlflow_nb.language.reachability import analyse
+from yamlflow_nb.domain.uncollected import uncollected
+from yamlflow_nb.language.derivation import starts_of
+from yamlflow_nb.language.reachability import finally_nodes_of
 from yamlflow_nb.planning.network import NetworkBuilder, holding_facts
 
 _NO_RETRY = Retry()
 
 
+@uncollected
 def plan(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) -> ExecutionPlan:
-    """The plan of a definition that has no errors. ``task_types`` tells which outputs and waits a type has."""
+    """The plan of a definition that has no errors. ``task_types`` tells which outputs and waits a type has. Made once for
+    a definition and its task types: nothing in a plan changes, so runs and simulations share it."""
     parsed = definition.parsed
-    starts = [written.startWhen or derive_start(index, definition) for index, written in enumerate(parsed.nodes)]
-    finally_nodes = analyse(definition, starts).finally_nodes
+    if parsed.plan is None or parsed.plan[0] is not task_types:
+        parsed.plan = (task_types, _made(definition, task_types))
+    made: ExecutionPlan = parsed.plan[1]
+    return made
+
+
+def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) -> ExecutionPlan:
+    parsed = definition.parsed
+    starts = starts_of(definition)
+    finally_nodes = finally_nodes_of(definition)
     ids = {node.id: index for index, node in enumerate(definition.nodes)}
     builder = NetworkBuilder(ids, finally_nodes)
     nodes: list[PlannedNode] = []
@@ -40,7 +51,9 @@ def plan(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) -> 
     if parsed.stop_when is not None:
         builder.add_trigger(parsed.stop_when, PIPELINE, STOP)
     builder.atom("pipeline", "finishing")
-    return ExecutionPlan(definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout)
+    return ExecutionPlan(
+        definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout, task_types
+    )  # fmt: skip
 
 
 def _planned(
@@ -52,15 +65,8 @@ def _planned(
     task_types: Mapping[str, TaskType],
     ids: dict[str, int],
 ) -> PlannedNode:
-    defaults = definition.defaults
-    own = node.model_fields_set
-    inherited = defaults.model_fields_set if defaults is not None else frozenset()
-
-    def setting(name: str, otherwise: Any = None) -> Any:
-        if name in own:
-            return getattr(node, name)
-        return getattr(defaults, name) if name in inherited else otherwise
-
+    settings = _settings(node, definition.defaults)
+    setting = settings.get
     task = definition.taskDefinitions.get(node.taskDefinition) if node.taskDefinition else None
     type_name = task.type if task is not None else node.type
     task_type = task_types.get(type_name) if type_name else None
@@ -84,7 +90,7 @@ def _planned(
         for_each=written.for_each,
         for_each_value=setting("forEach"),
         is_for_each=setting("forEach") is not None,
-        bindings=node.inputBindings if "inputBindings" in own or defaults is None else setting("inputBindings", {}),
+        bindings=setting("inputBindings", {}),
         bound=bound,
         fields=fields,
         bound_fields=bound_fields,
@@ -113,11 +119,19 @@ def _planned(
     )
 
 
+def _settings(node: NodeDefinition, defaults: NodeDefinition | None) -> Mapping[str, Any]:
+    """The control fields as they hold for a node: its own (also ``0`` and ``false``), else those of ``defaults``."""
+    own = {name: getattr(node, name) for name in node.model_fields_set}
+    if defaults is None:
+        return own
+    return {**{name: getattr(defaults, name) for name in defaults.model_fields_set}, **own}
+
+
 def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
     """What becomes of an attempt whose process died, where the document does not say."""
     if task_type is None:
         return "ask"
-    return "retry" if task_type.harmless is not None and task_type.harmless(fields) else task_type.on_interrupt
+    return "retry" if task_type.repeatable is not None and task_type.repeatable(fields) else task_type.on_interrupt
 
 
 def _outputs(task: TaskDefinition | None, own: Mapping[str, Any]) -> Mapping[str, Any]:

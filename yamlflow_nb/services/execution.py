@@ -26,6 +26,7 @@ from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import QUARANTINED, Desk, interrupted, set_aside, source_changed, user
+from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -196,7 +197,7 @@ class Execution:
         with run.lock:
             if node not in run.state.nodes:
                 raise CommandError("YF704", f"`{run.id}` has no node `{node}`", f"nodes: {', '.join(run.state.nodes)}")
-            return why(run.state, node)
+            return "\n".join(one_line(line) for line in why(run.state, node).split("\n"))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole as plain data, for views."""
@@ -328,6 +329,10 @@ class Execution:
         return self
 
     # --- how it looks ----------------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        """The run as a tree: what ``print`` shows."""
+        return as_text(self.snapshot())
 
     def __repr__(self) -> str:
         states = ", ".join(f"{name}: {view.state}" for name, view in self.nodes.items())

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError, Diagnostic, errors
-from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.execution_plan import ExecutionPlan
     from yamlflow_nb.orchestration.simulation import Script, Simulation
 
 
@@ -27,14 +27,23 @@ class PipelineService:
 
     def validate(self, text: str | bytes, name: str = "<text>", folder: str | Path | None = None) -> list[Diagnostic]:
         """What is wrong with a text, in the order of places; never raises. With ``folder``, child pipelines are read there."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"validate takes the text of a document, str or bytes, not {type(text).__name__}")
         return self._read(text, name, None if folder is None else PipelineSource(text, name, Path(folder)))[1]
+
+    def source(self, given: Source) -> PipelineSource:
+        """The text behind a path or text, read but not looked at. Raises ``DefinitionError`` (YF705)."""
+        return read_source(given)
 
     def fix(self, text: str, name: str = "<text>") -> str:
         """The text with every fix applied that one edit settles, again until none is left."""
         from yamlflow_nb.language.fixes import apply_fixes
 
         for _ in range(_MOST_PASSES):
-            mended = apply_fixes(text, self.validate(text, name))
+            found = self.validate(text, name)
+            # Errors first: a warning may only be there because of a typo, and its fix would stay in the text.
+            wrong = [one for one in errors(found) if one.fix is not None]
+            mended = apply_fixes(text, wrong or found)
             if mended == text:
                 break
             text = mended
@@ -64,6 +73,13 @@ class PipelineService:
         from yamlflow_nb.planning.written_out import as_yaml
 
         return as_yaml(self.plan(definition))
+
+    def plan_data(self, definition: PipelineDefinition) -> dict[str, Any]:
+        """What ``plan_text`` writes, as plain data: ``document``, and ``notes`` with the node that each speaks of."""
+        from yamlflow_nb.planning.written_out import notes, written_out
+
+        plan = self.plan(definition)
+        return {"document": written_out(plan), "notes": [note._asdict() for note in notes(plan)]}
 
     def simulate(
         self,

@@ -11,10 +11,18 @@ MARKS = {
 }  # fmt: skip
 
 
+_MOST_LINES = 8
+"""Of an error. A database draws a caret below its query; a wall of text helps nobody."""
+
+
+def _same(error: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
+    return error is not None and error["message"] == other["message"]
+
+
 def as_text(snapshot: Mapping[str, Any]) -> str:
     """The run as a tree: each node's state, how long it took, and in one line why it failed or was skipped."""
     lines = [headline(snapshot)]
-    if snapshot["error"]:
+    if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
     for position, node in enumerate(snapshot["nodes"]):
@@ -61,7 +69,8 @@ def details(node: Mapping[str, Any]) -> list[str]:
     """What else is worth a line: the error of a failed node, the reason of a skipped one."""
     if node["error"]:
         kind = f"{node['error']['type']}: " if node["error"]["type"] else ""
-        return [one_line(f"{kind}{node['error']['message']}")]
+        lines = [one_line(line) for line in f"{kind}{node['error']['message']}".splitlines() if line.strip()]
+        return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], f"… and {len(lines) - _MOST_LINES} lines more"]
     if node["state"] == "skipped":
         causes = [line for line in node["why"] if line.startswith("decided by: ")]
         return [one_line(line.removeprefix("decided by: ")) for line in causes[:2]]

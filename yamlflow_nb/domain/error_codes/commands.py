@@ -79,4 +79,16 @@ CODES: dict[str, ErrorCode] = {
         "",
         "Give the YAML text, or the path of its file.",
     ),
+    "YF711": ErrorCode(
+        "the store cannot be opened",
+        "A store is one SQLite file in a folder that you may write: --store PATH, YAMLFLOW_STORE, or your own state folder.",
+        "yamlflow list --store notes.txt",
+        "Name a file that is a store, or one that is not there yet in a folder that you may write.",
+    ),
+    "YF712": ErrorCode(
+        "an option's value cannot be used",
+        "An option has the form that --help shows; a file of outcomes is one JSON object: node → outcome.",
+        "yamlflow simulate p.pipeline.yaml --outcomes notes.txt",
+        "Write it as --help says.",
+    ),
 }

@@ -25,11 +25,14 @@ from yamlflow_nb.domain.expression import (
 )
 from yamlflow_nb.domain.pipeline_definition import NodeDefinition, PipelineDefinition, Recovery
 from yamlflow_nb.domain.task_definition import OutputDeclaration, TaskDefinition, TaskType
+from yamlflow_nb.language.aside_templates import aside_expressions
 from yamlflow_nb.language.derivation import starts_of, value_atoms
 from yamlflow_nb.language.locate import diagnostic_at, place_of, scalar_edits
+from yamlflow_nb.language.nearest import nearest
 from yamlflow_nb.language.reachability import Reachability, analyse
 from yamlflow_nb.language.scalar_places import offsets_within
 
+_MOST_SUGGESTIONS = 100
 PIPELINE = -1
 """Stands for the pipeline where a node's index is expected."""
 TRIGGERS: tuple[str, ...] = ("startWhen", "skipWhen", "stopWhen", "failWhen", "retryWhen", "until")
@@ -57,7 +60,8 @@ class ReadUse(NamedTuple):
 
     node: int
     role: str
-    """A trigger's field, ``inputBindings``, ``field``, ``forEach``, ``display``, ``recovery``, ``failMessage`` or ``outputs``."""
+    """A trigger's field, ``inputBindings``, ``field``, ``forEach``, ``display``, ``recovery``, ``failMessage``, ``outputs``,
+    ``cache``, or ``concurrency``, ``schedule`` and ``notifications`` of the pipeline."""
     read: NameRead
     path: Path
     expression: ValueExpression
@@ -85,6 +89,7 @@ class CheckModel:
         self.name = name
         self.ancestors = ancestors
         """Files of the pipelines that contain this one, outermost first."""
+        self._suggested = 0
 
     # The definition -----------------------------------------------------------------------------------------------
 
@@ -126,8 +131,11 @@ class CheckModel:
         return task.type if task is not None else self.nodes[node].type
 
     def task_type(self, node: int) -> TaskType | None:
-        name = self.type_name(node)
-        return self.task_types.get(name) if name else None
+        return self._kinds[node]
+
+    @cached_property
+    def _kinds(self) -> list[TaskType | None]:
+        return [self.task_types.get(self.type_name(node) or "") for node in range(len(self.nodes))]
 
     def fields(self, node: int) -> Mapping[str, Any]:
         task = self.task(node)
@@ -170,8 +178,8 @@ class CheckModel:
 
     def outputs_are_known(self, node: int) -> bool:
         """Whether a node can have no outputs but those of ``outputs``."""
-        name = self.type_name(node)
         kind = self.task_type(node)
+        name = kind.name if kind is not None else None
         if kind is None or name in OPEN_TYPES:
             return False
         if name == "approval" and not isinstance(self.fields(node).get("form") or {}, Mapping):
@@ -268,7 +276,16 @@ class CheckModel:
                 for expression in template.expressions:
                     for read in expression.reads:
                         found.append(ReadUse(PIPELINE, "outputs", read, ("outputs", name), expression, (name,)))
+        if self.document is not None:
+            for index, role, path, expression in aside_expressions(self.document):
+                node = PIPELINE if index is None else index
+                found += [ReadUse(node, role, read, path, expression, path[1:]) for read in expression.reads]
         return found
+
+    def near(self, name: str, candidates: Iterable[str]) -> str | None:
+        """The known name nearest to a mistyped one; after many of them no more suggestions, so that cost stays bounded."""
+        self._suggested += 1
+        return nearest(name, candidates) if self._suggested <= _MOST_SUGGESTIONS else None
 
     # Saying it ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,98 @@
+"""What a task prints → its log.
+
+Tasks run in threads of the user's own process. There, a line printed by a thread lands in whichever cell runs last, so nothing
+of it may reach the page: while tasks run, ``sys.stdout`` and ``sys.stderr`` ask who is printing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class Lines:
+    """Gathers what is written until a line is whole: one line is one record."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self._log = log
+        self._begun = ""
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> None:
+        with self._lock:
+            *whole, self._begun = (self._begun + text).split("\n")
+            for line in whole:
+                self._log(line)
+
+    def flush(self) -> None:
+        """A line is kept when it is whole."""
+
+    def end(self) -> None:
+        with self._lock:
+            if self._begun:
+                self._log(self._begun)
+                self._begun = ""
+
+
+_printing: ContextVar[Lines | None] = ContextVar("printing", default=None)
+
+
+class _Stream:
+    """A standard stream, but for the threads of tasks."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        lines = _printing.get()
+        if lines is None:
+            return int(self.stream.write(text) or 0)
+        lines.write(text)
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if _printing.get() is None:
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+_NAMES = ("stdout", "stderr")
+_running = 0
+_counting = threading.Lock()
+
+
+@contextmanager
+def printed_to(log: Callable[[str], None]) -> Iterator[Lines]:
+    """In this block, and in this thread alone, prints are records of ``log``; gives the file that other threads may print to."""
+    lines = Lines(log)
+    _take(+1)
+    token = _printing.set(lines)
+    try:
+        yield lines
+    finally:
+        _printing.reset(token)
+        lines.end()
+        _take(-1)
+
+
+def _take(step: int) -> None:
+    """The first block puts the streams in, the last takes them out; what somebody else put there meanwhile stays."""
+    global _running
+    with _counting:
+        _running += step
+        for name in _NAMES:
+            stream = getattr(sys, name)
+            if step > 0 and stream is not None and not isinstance(stream, _Stream):
+                setattr(sys, name, _Stream(stream))
+            elif _running == 0 and isinstance(stream, _Stream):
+                setattr(sys, name, stream.stream)
