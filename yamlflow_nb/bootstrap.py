@@ -86,7 +86,7 @@ def _opened(path: Path) -> Services:
 
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
-    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
+    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``."""
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
@@ -96,7 +96,9 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     artifacts = LocalArtifacts(path)
     if isinstance(reference, Mapping):
         return artifacts.read(dict(reference))
-    found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
+    if str(reference).startswith("artifact:"):
+        return artifacts.named(str(reference))
+    found = Path(reference)
     if found.suffix == ".parquet":
         import pandas as pd
 

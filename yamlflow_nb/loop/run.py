@@ -34,6 +34,7 @@ class Run:
         self.lock = lock if lock is not None else threading.RLock()
         self.namespace: Any = None
         self.progress: dict[str, Progress] = {}
+        self.notes: dict[str, list[str]] = {}
         self.lost: BaseException | None = None
         self.version = 0
         self._changed = threading.Condition()

@@ -1,0 +1,43 @@
+"""Secrets that a task was given → what is written in their place."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+_SHORTEST = 4
+"""A shorter secret would blacken half of every text, and hide nothing."""
+MASK = "•••"
+
+
+class Mask:
+    """Blackens secrets in all that an attempt leaves behind, also as they stand in URLs, in ``repr`` and in base64."""
+
+    def __init__(self) -> None:
+        self._forms: list[str] = []
+
+    def add(self, secret: str) -> None:
+        """From here on this text is not written."""
+        if len(secret) < _SHORTEST:
+            return
+        forms = {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], base64.b64encode(secret.encode()).decode()}
+        self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text without them."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """Plain data without them."""
+        if not self._forms:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        return [self.value(item) for item in value] if isinstance(value, list) else value
