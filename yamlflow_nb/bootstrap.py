@@ -109,6 +109,7 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
 def _make(path: Path) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
     from yamlflow_nb.loop.kernel_loop import KernelLoop
@@ -118,7 +119,7 @@ def _make(path: Path) -> Services:
 
     artifacts = LocalArtifacts(path.parent / "artifacts")
     repository = SQLiteRepository(path)
-    able = executors(artifacts)
+    able = executors(artifacts, ConfiguredSettings())
     loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=path.parent / "runs")
     definitions = PipelineService(task_types())
     return Services(

@@ -16,11 +16,15 @@ class Work:
     """An attempt to be executed.
 
     ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields. Relative
-    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind.
+    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind;
+    ``earlier()`` are those of this node's attempts before, newest first.
+
     ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once; ``note(text)``
     is a record of the log that people should see without looking for it. ``used(path, data)`` says which file the work is
-    read from; ``hide(text)`` keeps a secret out of all that is written. ``earlier()`` are the folders of this node's attempts
-    before, newest first. ``secret(name)`` gives a secret; raises ``TaskFailed`` for one that is not there.
+    read from.
+
+    ``secret(name)`` gives a secret; raises ``TaskFailed`` for one that is not there. ``secret_names`` are those that the task's
+    fields name. ``hide(text)`` keeps a secret out of all that is written; ``masked(text)`` is a text without them.
 
     ``stopped()`` says whether the attempt no longer counts; ``on_stop(call)`` has ``call`` called, in a thread of its own, when
     that happens (at once if it has), and gives what takes the request back. An executor that can be interrupted answers with
@@ -42,6 +46,8 @@ class Work:
     log: Callable[[str], None] = field(default=lambda text: None)
     note: Callable[[str], None] = field(default=lambda text: None)
     used: Callable[[Path, bytes], None] = field(default=lambda path, data: None)
+    masked: Callable[[str], str] = field(default=lambda text: text)
+    secret_names: frozenset[str] = frozenset()
     hide: Callable[[str], None] = field(default=lambda text: None)
     earlier: Callable[[], list[Path]] = field(default=list)
     secret: Callable[[str], str] = field(default=lambda name: _no_secret(name))

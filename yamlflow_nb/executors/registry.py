@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+    from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
 
@@ -66,14 +67,14 @@ def task_types() -> Mapping[str, TaskType]:
     return InstalledTypes()
 
 
-def executors(artifacts: ArtifactStore) -> dict[str, TaskExecutor]:
-    """An executor for each type that can run in this process."""
+def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
 
     return {
-        "notebook": NotebookExecutor(artifacts),
-        "python": PythonExecutor(artifacts),
-        "sql": SQLExecutor(artifacts),
+        "notebook": NotebookExecutor(artifacts, settings),
+        "python": PythonExecutor(artifacts, settings),
+        "sql": SQLExecutor(artifacts, settings),
     }

@@ -138,6 +138,8 @@ class AttemptJob:
             note=self._note,
             used=self._files.add,
             hide=self._mask.add,
+            masked=self._mask.text,
+            secret_names=_secret_names(self._planned),
             earlier=lambda: earlier_attempts(self._folder),
             stopped=self._stop.is_set,
             on_stop=self._stop.on_stop,
@@ -178,6 +180,12 @@ def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Pat
     if key.item is not None:
         parts.append(f"x{key.item}")
     return runs_folder / execution_id / key.node / "-".join([*parts, f"a{key.number}"])
+
+
+def _secret_names(planned: PlannedNode) -> frozenset[str]:
+    """The secrets that a node's fields name in their expressions."""
+    parts = [part for bound in planned.bound_fields for part in bound.template.parts if not isinstance(part, str)]
+    return frozenset(str(read.path[1]) for part in parts for read in part.reads if read.path[0] == "secrets" and len(read.path) > 1)
 
 
 _ATTEMPT = re.compile(r"r(\d+)(?:-i(\d+))?(?:-x(\d+))?-a(\d+)")

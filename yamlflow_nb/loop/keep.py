@@ -10,7 +10,7 @@ from typing import Any
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import OutputDeclaration
 from yamlflow_nb.domain.typed_json import UnkeepableValue, dumps, loads
-from yamlflow_nb.domain.variable import type_of
+from yamlflow_nb.domain.variable import is_tabular, type_of
 from yamlflow_nb.domain.work import TaskFailed
 
 INLINE_BYTES = 64 * 1024
@@ -18,6 +18,8 @@ INLINE_BYTES = 64 * 1024
 INLINE_BYTES_OF_A_NODE = 1024 * 1024
 _BY_REFERENCE = frozenset({"any", "file", "object"})
 """Declared types under which a reference to a large value may stand."""
+PLAIN_KINDS = "biufcSUmM"
+"""Of numpy's types those whose arrays hold no objects."""
 _ARRAY_ITEMS = 100
 """A longer array of numpy is kept as such, in a file, unless it is declared ``array``."""
 
@@ -58,7 +60,7 @@ def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, f
         if not value.is_file():
             raise TaskFailed("OutputError", f"output `{name}` names a file that is not there: {value}")
         return _Kept(refer=partial(_reference, name, value, artifacts))
-    if _is_tabular(value):
+    if is_tabular(value):
         return _Kept(refer=partial(_reference, name, value, artifacts))
     if _is_long_array(value) and declared != "array":
         return _Kept(refer=partial(_array, name, value, artifacts, folder))
@@ -123,15 +125,10 @@ def _reference(name: str, value: Any, artifacts: ArtifactStore) -> dict[str, Any
         raise TaskFailed("OutputError", f"output `{name}` cannot be kept: {error or type(error).__name__}") from error
 
 
-def _is_tabular(value: Any) -> bool:
-    """A data frame or series, told by its class, so that nothing heavy is loaded to find out that it is none."""
-    kind = type(value)
-    return kind.__name__ in ("DataFrame", "Series", "Table") and kind.__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
-
-
 def _is_long_array(value: Any) -> bool:
     kind = type(value)
-    return kind.__module__ == "numpy" and kind.__name__ == "ndarray" and value.size > _ARRAY_ITEMS and value.dtype.kind in "biufcSUmM"
+    is_array = kind.__module__ == "numpy" and kind.__name__ == "ndarray"
+    return is_array and value.size > _ARRAY_ITEMS and value.dtype.kind in PLAIN_KINDS
 
 
 def _size(count: int) -> str:

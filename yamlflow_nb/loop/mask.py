@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -22,7 +23,8 @@ class Mask:
         """From here on this text is not written."""
         if len(secret) < _SHORTEST:
             return
-        forms = {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], base64.b64encode(secret.encode()).decode()}
+        forms = {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+        forms.add(base64.b64encode(secret.encode()).decode())
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
