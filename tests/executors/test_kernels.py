@@ -162,7 +162,8 @@ def test_the_kernel_of_a_killed_process_is_ended_before_the_next_attempt_begins(
     runner.kill()
     runner.wait()
     assert psutil.pid_exists(kernel)
-    folder.notebook("a.ipynb", f"import os\nalive = os.path.exists('/proc/{kernel}')")
+    look = f"import psutil\nalive = psutil.pid_exists({kernel}) and psutil.Process({kernel}).status() != 'zombie'"
+    folder.notebook("a.ipynb", look)
     later = folder.path / "later"
     later.mkdir()
     work = _attempt(folder, found.parent.parent / "r1-a2")
