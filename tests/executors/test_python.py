@@ -74,7 +74,7 @@ def test_sys_exit_is_no_success(folder: Folder, isolation: str) -> None:
 
 
 @BOTH
-def test_what_is_printed_goes_to_the_log_also_from_threads(folder: Folder, isolation: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_printed_is_logged_also_from_threads(folder: Folder, isolation: str, capfd: pytest.CaptureFixture[str]) -> None:
     code = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor

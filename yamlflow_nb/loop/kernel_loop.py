@@ -75,6 +75,7 @@ class KernelLoop:
             name for executor in executors.values() if isinstance(executor, Foretelling) for name in executor.scripted
         )
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
+        self.runs_folder = folder
         self._carry = CarryOut(executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
