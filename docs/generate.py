@@ -103,11 +103,39 @@ def cli_page() -> str:
     return "# The command\n\n" + MARK + "\n" + "\n".join(told(command, _context(command, "yamlflow", None)))
 
 
+def magics_page() -> str:
+    """The magics as they explain themselves."""
+    from yamlflow_nb.views.magics import HELP, PipelineMagics
+
+    told = str(PipelineMagics.pipeline.__doc__).replace("::\n\n", "", 1).strip("\n")
+    cell = "\n".join(line.removeprefix("  ") for line in told.splitlines())
+    return f"""# In a cell
+
+{MARK}
+`%load_ext yamlflow_nb` brings `%%pipeline`, which runs the YAML of its cell, and `%pipeline`, which looks at what ran.
+
+With a person before the page a cell waits two seconds and then leaves the kernel free; what it shows goes on changing. Where
+nobody is there (papermill, nbclient, nbconvert), with `--wait`, or with `YAMLFLOW_WAIT=1`, it waits until the pipeline has ended,
+and fails with it. A mistake in the document is shown as the line with a caret, without a traceback.
+
+```text
+{HELP}
+```
+
+## %%pipeline
+
+```text
+{cell.rstrip()}
+```
+"""
+
+
 def _context(one: Any, name: str, parent: Any) -> Any:
     import click
 
     # A fixed width: the page must not depend on the terminal in which it was written.
-    return click.Context(one, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    wide = {"terminal_width": 100, "max_content_width": 100}
+    return click.Context(one, info_name=name, parent=parent, **wide, **one.context_settings)
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -116,6 +144,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "functions.md": functions_page,
     "lifecycle.md": lifecycle_page,
     "cli.md": cli_page,
+    "cells.md": magics_page,
 }
 
 

@@ -8,8 +8,8 @@ A case is a heading (``##``), prose that states one rule, a fenced ``yaml`` bloc
 - ``reversed: true``: the same must come when the nodes stand in the opposite order.
 - ``letters`` and ``table``: ``EXPRESSION`` in the pipeline is replaced by each expression of the table, with the letters
   written out; the table says the value that node ``x`` finds: true, false, unknown or error.
-- ``expect``: what must come (see ``_check``); ``invalid``, ``warning``, ``valid`` speak of ``validate``, ``input_error`` of
-  the inputs.
+- ``expect``: what must come (see ``_check``; ``error_place`` of a node is line, column and end column); ``invalid``,
+  ``warning``, ``valid`` speak of ``validate``, ``input_error`` of the inputs.
 """
 
 from __future__ import annotations
@@ -117,6 +117,9 @@ def _by_item(items: list[Any]) -> Callable[[Any, int, int], Any]:
 def _check_node(name: str, node: Any, wanted: Any) -> None:
     wanted = wanted if isinstance(wanted, dict) else {"state": wanted}
     for key, value in wanted.items():
+        if key == "error_place":
+            assert [node.error.line, node.error.column, node.error.end_column] == value, node.error
+            continue
         actual = getattr(node, key)
         told = f"{name}.{key}: wanted {value!r}, came {actual!r} (state {node.state}, reason {node.reason}, error {node.error})"
         if key == "error":

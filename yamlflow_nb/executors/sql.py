@@ -18,6 +18,7 @@ from yamlflow_nb.executors.database import opened_database, told
 from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.given_secrets import give_secrets
 from yamlflow_nb.executors.ladder import climb
+from yamlflow_nb.executors.only_reads import only_reads
 from yamlflow_nb.executors.query_result import QueryResult, inline_bytes, outputs_of, selected
 from yamlflow_nb.executors.source_file import source_text
 
@@ -71,6 +72,7 @@ TASK_TYPE = TaskType(
     fields=SqlFields,
     outputs={"result": "dataframe", "row_count": "integer", "columns": "array", "first": "object", "rows": "array"},
     on_interrupt="ask",
+    repeatable=only_reads,
     no_templates={"query": _BOUND},
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )
@@ -117,9 +119,10 @@ class SQLExecutor:
                     database.execute(f"CREATE VIEW {quoted_identifier(name)} AS SELECT * FROM {_source(value)}")  # noqa: S608
                 elif _is_table(value):
                     database.register(name, value)
-            _counted(len(database.extract_statements(query)), work)
-            if len(database.extract_statements(query)) == 1:
-                return selected(database.sql(query, params=values) if values else database.sql(query))
+            count = len(database.extract_statements(query))
+            _counted(count, work)
+            if count == 1:
+                return selected(_one(database, query, values))
             return QueryResult(database.execute(query, values or None).df())
 
     def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
@@ -153,6 +156,17 @@ def _query(work: Work) -> str:
         if "{{" in text:
             raise TaskFailed("TemplateInSQL", f"`{work.fields['file']}` holds {{{{ }}}}: {_BOUND}")
     return str(text)
+
+
+def _one(database: Any, query: str, values: dict[str, Any]) -> Any:
+    import duckdb
+
+    try:
+        return database.sql(query, params=values) if values else database.sql(query)
+    except (duckdb.BinderException, duckdb.CatalogException):
+        # Nothing has run yet; asked in the other way, the database draws the line and a caret.
+        database.execute(query, values or None)
+        raise
 
 
 def _counted(count: int, work: Work) -> None:

@@ -15,7 +15,9 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
+from yamlflow_nb.loop.limits import most_events, told
 from yamlflow_nb.loop.log_file import LogFile
 from yamlflow_nb.loop.mask import Mask
 from yamlflow_nb.loop.run import Progress, Run
@@ -35,6 +37,7 @@ class AttemptJob:
         clock: Clock,
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
+        may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._run = run
         self._start = start
@@ -44,6 +47,8 @@ class AttemptJob:
         self._clock = clock
         self._folder = attempt_folder(runs_folder, run.id, start.attempt)
         self._tell = tell
+        self._may_start = may_start
+        self._emitted = 0
         self._mask = Mask()
         self._log_file = LogFile(self._folder, clock.now)
         self._files = UsedFiles(self._folder, lambda: earlier_attempts(self._folder), self._note)
@@ -59,9 +64,11 @@ class AttemptJob:
         self._stop.set()
 
     def __call__(self) -> None:
-        if not self.stopped:
+        if not self.stopped and self._may_start(self._run) and not self.stopped:
+            crash_point("task-started")
             fact = self._result()
             self._tell(self._run.id, fact)
+            crash_point("result-told")
 
     def _result(self) -> TaskFinished:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
@@ -69,7 +76,9 @@ class AttemptJob:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             outputs = self._executed()
+            crash_point("task-returned")
             kept = self._kept(outputs)
+            crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
                 raise TaskFailed("OutputError", missing, outputs=kept)
@@ -78,8 +87,8 @@ class AttemptJob:
             kept, code = self._kept_of_failed(failure), failure.exit_code
             return TaskFinished(self._clock.now(), key, "failed", kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
-            told = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
-            return TaskFinished(self._clock.now(), key, "failed", {}, told, None, self._files.hashes)
+            text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
+            return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
         finally:
             self._log_file.close()
         return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
@@ -149,6 +158,9 @@ class AttemptJob:
         if name not in self._planned.emits:
             known = ", ".join(sorted(self._planned.emits)) or "none"
             raise TaskFailed("EmitError", f"`{self._planned.id}` may not emit {name!r}: its `emits` names {known}")
+        self._emitted += 1
+        if self._emitted + len(self._run.state.log.rows) > most_events(self._run.state):
+            raise TaskFailed("TooManyEvents", told(self._run.state))
         kept = keep_outputs(payload, {}, self._artifacts, self._folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 

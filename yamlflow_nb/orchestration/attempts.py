@@ -14,7 +14,7 @@ from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.orchestration import items
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
-from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
+from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS, NEVER_RETRIED
 
@@ -68,6 +68,7 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
     slot.attempt = key = AttemptKey(planned.id, state.round, run.iteration, item, slot.number)
     slot.attempt_started = state.now
     slot.early = None
+    slot.escalated = False
     if slot.number == 1:
         slot.series_started = state.now
     inputs, slot.inputs = slot.inputs, None
@@ -154,7 +155,6 @@ def _succeed(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | Non
     if planned.fail is not None:
         verdict = fails(state, run)
         if isinstance(verdict, Diagnostic):
-            slot.failed_outputs, slot.outputs = outputs, {}
             fail_node(state, run, "expression", verdict)
             return
         if verdict is not None:
@@ -171,6 +171,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
+    state.variables.set_scope(run.planned.id, run.outputs, state.now)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -181,11 +182,12 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
         state.end_node(run, "completed", None, run.outputs, COMPLETED_EVENTS)
     elif run.iterations_done >= repeat.maxIterations:
         message = f"`until` is still false after {run.iterations_done} iterations"
-        fail_node(state, run, "repeat", Diagnostic(CODES["repeat"], "error", message))
+        fail_node(state, run, "repeat", as_diagnostic(state, run, "repeat", message))
     else:
         if run.state == "waiting":
             state.move(run, "running")
         run.iteration += 1
+        run.iterated = run.outputs
         run.last_number, run.number = run.number, 0
         if repeat.delay > 0:
             state.set_timer("repeat", run, None, state.now + repeat.delay)
@@ -204,14 +206,16 @@ def fail_attempt(
     exit_code: int | None,
 ) -> None:
     """An attempt failed: what it set is dropped; it is tried again, or the node, iteration or item failed."""
-    slot.failed_outputs, slot.outputs = outputs, {}
+    slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
+        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
         state.names_changed(run.planned.id)
-    diagnostic = Diagnostic(CODES[reason], "error", error.message or _DEFAULT_MESSAGES.get(reason, reason))
+    diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
-    delay = _backoff(run.planned, slot.number)
-    if reason not in NEVER_RETRIED and slot.number < retry.maxAttempts:
+    tries = slot.number - state.interruptions.get((run.planned.id, state.round, run.iteration, item), 0)
+    delay = _backoff(run.planned, tries)
+    if reason not in NEVER_RETRIED and tries < retry.maxAttempts:
         in_time = retry.maxDuration is None or state.now + delay - slot.series_started <= retry.maxDuration
         wanted, complaint = _wants_retry(state, run, slot, item, reason, error, exit_code) if in_time else (False, None)
         if wanted:
@@ -249,7 +253,7 @@ def _wants_retry(
 
 
 def _backoff(planned: PlannedNode, number: int) -> float:
-    """Seconds to wait after attempt ``number`` (SPEC 3.2, rule 7)."""
+    """Seconds to wait after attempt ``number``."""
     retry = planned.retry
     delay = retry.delay
     if retry.backoff == "linear":
@@ -326,6 +330,7 @@ def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:
     slot.early = {**(slot.early or {}), **fact.outputs}
     slot.outputs = {**slot.outputs, **fact.outputs}
     if fact.attempt.item is None:
+        state.variables.set_scope(run.planned.id, run.outputs, state.now)
         state.turn.variables.extend((run.planned.id, name, value) for name, value in fact.outputs.items())
         state.names_changed(run.planned.id)
 
@@ -361,8 +366,8 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
     if slot.attempt is None:
         return
     policy = run.planned.on_timeout
-    if isinstance(policy, dict) and not run.escalated:
-        run.escalated = True
+    if isinstance(policy, dict) and not slot.escalated:
+        slot.escalated = True
         within = parse_duration(policy.get("within", "1d")) or 86_400.0
         state.set_timer("wait", run, item, state.now + within)
         return

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, SKIP, START, TRUE, UNKNOWN
-from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Template, TriggerNode, ValueAtom
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, SKIP, START, TRUE, UNKNOWN
+from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Quantified, Template, TriggerNode, ValueAtom
 from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Weigher
-from yamlflow_nb.orchestration.judgement import locate, matched_by, weigher
+from yamlflow_nb.orchestration.judgement import evaluated, is_settled, locate, matched_by, weigher
 from yamlflow_nb.orchestration.leaving import cancel, reason_of, skip
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
+from yamlflow_nb.orchestration.truth import counted
 from yamlflow_nb.orchestration.visible_names import StateNames
 from yamlflow_nb.planning.network import settling_fact
 
@@ -32,7 +32,7 @@ def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
     """Stop early: pending nodes are skipped and active ones cancelled, but not finally and ``always`` nodes (unless
     ``everything``). A stop ends a pause: what is still to run must be able to."""
     reason = REASONS[cause]
-    if state.halted is None or cause == "cancelled":
+    if state.halted is None or REASONS[cause] == "cancelled":
         state.halted = cause
     state.paused = False
     for run in state.order:
@@ -68,6 +68,7 @@ def approach(state: ExecutionState) -> bool:
 def _begin_finishing(state: ExecutionState) -> None:
     state.finishing = True
     state.outcome = outcome(state)
+    state.variables.set_one("system", "outcome", state.outcome, None, state.now)
     state.store("pipeline", "finishing", {"outcome": state.outcome})
     state.pipeline_events.add("finishing")
     reasons = [
@@ -112,116 +113,92 @@ def _why_still_pending(state: ExecutionState, run: NodeRun) -> tuple[str, list[s
 
 def waits_for(state: ExecutionState, run: NodeRun) -> list[str]:
     """The facts that a pending node waits for: ``custom.go``, ``extract.completed``."""
-    found: dict[str, None] = {}
+    planned = run.planned
     if state.truth.of_gate[state.plan.network.roots[START][run.index]] == UNKNOWN:
-        for cause in weigher(state, run.index).causes(run.planned.start.root):
-            if cause.verdict == UNKNOWN and cause.source:
-                found[f"{cause.source}.{cause.event}"] = None
-            elif cause.verdict == UNKNOWN and isinstance(cause.node, ValueAtom):
-                for read in cause.node.expression.reads:
-                    fact = settling_fact(read, state.plan.index)
-                    if fact is not None and event_verdict(state, *fact) == UNKNOWN:
-                        found[f"{fact[0]}.{fact[1]}"] = None
+        facts = _unknown_facts(state, weigher(state, run.index), planned.start.root)
     else:
-        found.update(
-            (f"{source}.{event}", None) for source, event in run.planned.holds if event_verdict(state, source, event) == UNKNOWN
-        )
-    return list(found)
+        facts = [fact for fact in planned.holds if event_verdict(state, *fact) == UNKNOWN]
+        if planned.skip is not None:
+            facts = [*_unknown_facts(state, weigher(state, run.index), planned.skip.root), *facts]
+    return list(dict.fromkeys(f"{source}.{event}" for source, event in facts))
+
+
+def _unknown_facts(state: ExecutionState, scale: Weigher, root: TriggerNode) -> list[tuple[str, str]]:
+    """The facts that keep an expression unknown."""
+    if scale.weigh(root) != UNKNOWN:
+        return []
+    found: list[tuple[str, str]] = []
+    for cause in scale.causes(root):
+        if cause.verdict == UNKNOWN and cause.source:
+            found.append((cause.source, cause.event))
+        elif cause.verdict == UNKNOWN and isinstance(cause.node, ValueAtom):
+            facts = [settling_fact(read, state.plan.index) for read in cause.node.expression.reads if read.guard != "peek"]
+            found += [fact for fact in facts if fact is not None and scale.event(*fact) == UNKNOWN]
+    return found
 
 
 # --- who keeps it waiting ------------------------------------------------------------------------------------------
 
 
 def keeps_waiting(state: ExecutionState) -> bool:
-    """Whether a custom event could still settle a node's expression, or what holds it (SPEC 3.2).
+    """Whether a custom event could still settle a node's expression, or what holds it.
 
-    Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. A least fixed point: a node
-    counts when a custom event can settle it, alone or through nodes that count; circles of waiting never do.
+    Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. One node that events can settle by
+    themselves is enough: whoever could be settled through others waits behind such a one, and circles of waiting never do.
     """
     if not state.plan.network.atoms_of.get("custom"):
         return False
-    pending = [run for run in state.order if run.state == "pending" and not run.planned.is_finally]
-    live: set[str] = set()
-    dependents: dict[str, list[NodeRun]] = {}
-    for run in pending:
-        for source in _sources(run):
-            dependents.setdefault(source, []).append(run)
-    queue = deque(pending)
-    queued = {run.planned.id for run in pending}
-    while queue:
-        run = queue.popleft()
-        queued.discard(run.planned.id)
-        if run.planned.id in live or not _can_be_settled(state, run, live):
-            continue
-        live.add(run.planned.id)
-        for other in dependents.get(run.planned.id, ()):
-            if other.planned.id not in live and other.planned.id not in queued:
-                queue.append(other)
-                queued.add(other.planned.id)
-    return bool(live)
+    pending = (run for run in state.order if run.state == "pending" and not run.planned.is_finally)
+    return any(_can_be_settled(state, run) for run in pending)
 
 
-def _sources(run: NodeRun) -> set[str]:
-    found = {source for source, _ in run.planned.holds}
-    for trigger in (run.planned.start, run.planned.skip):
-        stack: list[Any] = [trigger.root] if trigger is not None else []
-        while stack:
-            node = stack.pop()
-            if isinstance(node, EventAtom):
-                found.add(node.source)
-            elif isinstance(node, ValueAtom):
-                found.update(str(read.path[0]) for read in node.expression.reads)
-            stack.extend(getattr(node, "operands", ()))
-            stack.extend(getattr(node, "items", ()))
-            if hasattr(node, "operand"):
-                stack.append(node.operand)
-            if hasattr(node, "pattern"):
-                found.add("*")
-    return found
-
-
-def _can_be_settled(state: ExecutionState, run: NodeRun, live: set[str]) -> bool:
+def _can_be_settled(state: ExecutionState, run: NodeRun) -> bool:
     network, verdicts = state.plan.network, state.truth.of_gate
-    possible = _Possible(state, run, live)
     start = verdicts[network.roots[START][run.index]]
     if start == UNKNOWN:
         supposed = _supposing(state, run)
-        return supposed.weigh(run.planned.start.root) == UNKNOWN and bool(possible.verdicts(run.planned.start.root))
+        root = run.planned.start.root
+        return supposed.weigh(root) == UNKNOWN and bool(_Possible(state, run).verdicts(root))
     skip = network.roots[SKIP][run.index]
     if run.planned.skip is not None and verdicts[skip] == UNKNOWN:
         root = run.planned.skip.root
-        return _supposing(state, run).weigh(root) == UNKNOWN and bool(possible.verdicts(root, now=True))
-    hold = network.roots[HELD][run.index]
-    if hold >= 0 and state.truth.held(hold):
-        return all(possible.fact(source, event) for source, event in run.planned.holds)
+        return _supposing(state, run, now=True).weigh(root) == UNKNOWN and bool(_Possible(state, run).verdicts(root, now=True))
     return False
 
 
-def _supposing(state: ExecutionState, run: NodeRun) -> Weigher:
+def _supposing(state: ExecutionState, run: NodeRun, now: bool = False) -> Weigher:
     """Verdicts with ``pipeline.finishing`` false and finally nodes never running."""
-    now = weigher(state, run.index)
+    known = weigher(state, run.index, now=now)
 
     def event(source: str, name: str) -> int:
-        verdict = now.event(source, name)
+        verdict = known.event(source, name)
         if verdict == UNKNOWN and (source == "pipeline" or (source in state.nodes and state.nodes[source].planned.is_finally)):
             return FALSE
         return verdict
 
-    return Weigher(event, now.value, now.matched)
+    def value(atom: ValueAtom) -> int:
+        verdict = known.value(atom)
+        late = verdict == UNKNOWN and all(is_settled(state, read) or _is_late(state, read) for read in atom.expression.reads)
+        return evaluated(state, atom) if late else verdict
+
+    return Weigher(event, value, known.matched)
+
+
+def _is_late(state: ExecutionState, read: NameRead) -> bool:
+    """Whether a name is settled by finishing, or by a finally node."""
+    if read.path[0] == "system":
+        return True
+    run = state.nodes.get(str(read.path[0]))
+    return run is not None and run.planned.is_finally
 
 
 class _Possible:
     """Which final verdicts an expression may still take when custom events come, or stay away, as they like."""
 
-    def __init__(self, state: ExecutionState, run: NodeRun, live: set[str]) -> None:
+    def __init__(self, state: ExecutionState, run: NodeRun) -> None:
         self._state = state
-        self._live = live
         self._matched = matched_by(state, run.index)
-        self._value = weigher(state, run.index).value
-
-    def fact(self, source: str, event: str) -> bool:
-        """Whether an event atom is known, or may come to be."""
-        return bool(self._event(source, event))
+        self._value = _supposing(state, run).value
 
     def _event(self, source: str, event: str, now: bool = False) -> frozenset[int]:
         verdict = event_verdict(self._state, source, event)
@@ -231,11 +208,11 @@ class _Possible:
             return frozenset({TRUE, FALSE}) if now else frozenset({TRUE})
         if source == "pipeline" or self._state.nodes[source].planned.is_finally:
             return frozenset({FALSE})
-        return frozenset({TRUE, FALSE}) if source in self._live else frozenset()
+        return frozenset()
 
     def _known(self, read: NameRead) -> bool:
         fact = settling_fact(read, self._state.plan.index)
-        return fact is None or read.guard == "peek" or self.fact(*fact)
+        return fact is None or read.guard == "peek" or bool(self._event(*fact))
 
     def verdicts(self, node: TriggerNode, now: bool = False) -> frozenset[int]:
         """The reachable final verdicts; empty: none."""
@@ -257,18 +234,19 @@ class _Possible:
             self._event(source, event, now) for source, event in Weigher(lambda *_: 0, lambda _: 0, self._matched).listed(node)
         ]
         quantifier = getattr(node, "quantifier", "any")
-        if quantifier == "count":
-            return (
-                frozenset({TRUE, FALSE})
-                if any(len(atom) != 1 or self._moves(atom) for atom in atoms) and any(atoms)
-                else frozenset()
-            )
+        if isinstance(node, Quantified) and node.quantifier == "count":
+            return _countable(atoms, node.comparison or "==", node.threshold or 0)
         combined = _combined(atoms, quantifier == "all")
         return frozenset({TRUE: FALSE, FALSE: TRUE}[verdict] for verdict in combined) if quantifier == "none" else combined
 
-    @staticmethod
-    def _moves(atom: frozenset[int]) -> bool:
-        return TRUE in atom
+
+def _countable(atoms: list[frozenset[int]], comparison: str, number: int) -> frozenset[int]:
+    """The reachable verdicts of a ``count`` from those of its atoms; an atom that has none stays unknown."""
+    least = sum(atom == {TRUE} for atom in atoms)
+    free = sum(len(atom) > 1 for atom in atoms)
+    never = sum(not atom for atom in atoms)
+    found = {counted(comparison, number, least + extra, least + extra + never) for extra in range(free + 1)}
+    return frozenset(found - {UNKNOWN})
 
 
 def _combined(parts: Iterable[frozenset[int]], conjunction: bool) -> frozenset[int]:

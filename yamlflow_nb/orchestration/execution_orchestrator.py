@@ -11,11 +11,13 @@ from yamlflow_nb.domain.event import (
     CancelRequested,
     CustomEventSent,
     Fact,
+    InterruptionAnswered,
     PauseRequested,
     ResumeRequested,
     RetryRequested,
     SkipRequested,
     Started,
+    TakenOver,
     TaskEmitted,
     TaskFinished,
     TaskOutputSet,
@@ -26,8 +28,8 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, items, passes, rounds
-from yamlflow_nb.orchestration.event_manager import EventLog, EventManager
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.judgement import evaluate_gate
@@ -64,7 +66,7 @@ def _start(state: ExecutionState, fact: Started) -> None:
     state.begun = True
     state.system = dict(fact.system)
     state.variables.set_scope("pipeline.input", fact.inputs, fact.at)
-    state.variables.set_scope("system", fact.system, fact.at)
+    state.variables.set_scope("system", {**fact.system, "round": state.round}, fact.at)
     state.turn.variables.extend(("pipeline.input", name, value) for name, value in fact.inputs.items())
     state.turn.variables.extend(("system", name, value) for name, value in fact.system.items())
     state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
@@ -102,6 +104,8 @@ def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
     first = fact.name not in state.custom and not state.closed
     if first:
         state.custom[fact.name] = dict(fact.payload)
+        state.variables.set_scope(f"custom.{fact.name}", fact.payload, fact.at)
+        state.turn.variables.extend((f"custom.{fact.name}", name, value) for name, value in fact.payload.items())
         state.settle("custom", fact.name, TRUE)
         state.names_changed(f"custom.{fact.name}")
     for run in state.order if ("custom", fact.name) in state.plan.network.atoms else ():
@@ -169,6 +173,8 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     SkipRequested: _skip,
     RetryRequested: rounds.open_round,
     VariableSet: _set_variable,
+    TakenOver: interruption.take_over,
+    InterruptionAnswered: interruption.answer,
 }
 """One row a fact."""
 
@@ -204,7 +210,11 @@ class ExecutionOrchestrator:
         state = new_execution(plan, execution_id, log, variables)
         self._executions[execution_id] = state
         inputs = accepted_inputs(plan.definition, input_vars or {})
-        decide(state, Started(at, inputs, {"execution_id": execution_id, "pipeline": plan.definition.name, "started_at": at}))
+        system = {
+            "execution_id": execution_id, "pipeline": plan.definition.name, "version": plan.definition.version,
+            "started_at": timestamp(at), "scheduled_for": timestamp(at), "initiator": "orchestrator", "workdir": ".",
+        }  # fmt: skip
+        decide(state, Started(at, inputs, system))
         return state
 
     def execution(self, execution_id: str) -> ExecutionState:

@@ -28,6 +28,7 @@ class ItemRun:
         "early",
         "error",
         "error_type",
+        "escalated",
         "failed_outputs",
         "fields",
         "inputs",
@@ -48,6 +49,7 @@ class ItemRun:
         self.early: dict[str, Any] | None = None
         self.series_started = 0.0
         self.attempt_started = 0.0
+        self.escalated = False
         self.outputs: Mapping[str, Any] = {}
         self.failed_outputs: Mapping[str, Any] = {}
         self.error: Diagnostic | None = None
@@ -78,13 +80,13 @@ class NodeRun(ItemRun):
 
     __slots__ = (
         "ending",
-        "escalated",
         "event_payloads",
         "extra",
         "fan",
         "finished_at",
         "ignored",
         "index",
+        "iterated",
         "iteration",
         "iterations_done",
         "last_number",
@@ -104,11 +106,12 @@ class NodeRun(ItemRun):
         self.fan: Fan | None = None
         self.iteration = 0
         self.iterations_done = 0
+        self.iterated: Mapping[str, Any] = {}
+        """What the last iteration that succeeded has output."""
         self.last_number = 0
         """Attempts of the iteration before, while the next one waits for its delay."""
         self.ignored = False
         self.opened = False
-        self.escalated = False
         self.why: str | None = None
 
     @property
@@ -168,6 +171,10 @@ class ExecutionState:
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
+        self.interruptions: dict[tuple[str, int, int, int | None], int] = {}
+        """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
+        self.asking: dict[tuple[str, int | None], AttemptKey] = {}
+        """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
@@ -266,6 +273,8 @@ class ExecutionState:
         if run.outputs:
             self.variables.set_scope(node_id, run.outputs, now)
             self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+        elif node_id in self.variables.scopes:
+            self.variables.drop_scope(node_id)
         network = self.plan.network
         atoms = network.atoms_of.get(node_id)
         if atoms is not None:

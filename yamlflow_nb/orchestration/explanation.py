@@ -80,6 +80,11 @@ class Weigher:
 
     def _listed_causes(self, node: PatternAtom | Quantified, verdict: int, even: bool) -> Iterator[Cause]:
         atoms = self.listed(node)
+        if verdict == UNKNOWN:
+            for source, event in atoms:
+                if self.event(source, event) == UNKNOWN:
+                    yield Cause(node, UNKNOWN, even, source, event)
+            return
         if isinstance(node, Quantified) and (node.quantifier == "none" or not self._too_few(node, verdict, atoms)):
             yield Cause(node, verdict, even, "", "")
             return

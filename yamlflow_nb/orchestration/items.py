@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Optional
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, ItemRun, NodeRun
-from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
+from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS
 
 FEED = -2
@@ -24,7 +25,15 @@ def start(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> N
     if all(item.state in ("completed", "failed") for item in run.fan.runs):
         _conclude(state, run, run.fan)
         return
+    run.fan.next = _next_open(run.fan, 0)
     feed(state, run, start_attempt)
+
+
+def _next_open(fan: Fan, index: int) -> int:
+    """The first item from ``index`` on that has no result from a round before."""
+    while index < len(fan.items) and fan.runs[index].state == "completed":
+        index += 1
+    return index
 
 
 def feed(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> None:
@@ -37,12 +46,10 @@ def feed(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> No
         if fan.ready:
             index = fan.ready.popleft()
         else:
-            while fan.next < len(fan.items) and fan.runs[fan.next].state == "completed":
-                fan.next += 1
             if fan.stopped or fan.next >= len(fan.items):
                 return
             index = fan.next
-            fan.next += 1
+            fan.next = _next_open(fan, index + 1)
         item = fan.runs[index]
         item.state = "running"
         if item.started_at is None:
@@ -135,7 +142,7 @@ def _conclude(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
         message = f"{fan.failed} of {len(fan.items)} items failed; item {index}: {first.error.message}"
         run.error_type = first.error_type
         run.failed_outputs = outputs
-        fail_node(state, run, first.reason or "error", Diagnostic(first.error.code, "error", message, hint=first.error.hint))
+        fail_node(state, run, first.reason or "error", replace(first.error, message=message))
         return
     run.outputs = outputs
     if run.planned.fail is not None:
@@ -143,7 +150,7 @@ def _conclude(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
         if verdict is not None:
             run.failed_outputs, run.outputs = outputs, {}
             reason = "expression" if isinstance(verdict, Diagnostic) else "failWhen"
-            diagnostic = verdict if isinstance(verdict, Diagnostic) else Diagnostic(CODES["failWhen"], "error", verdict)
+            diagnostic = verdict if isinstance(verdict, Diagnostic) else as_diagnostic(state, run, "failWhen", verdict)
             fail_node(state, run, reason, diagnostic)
             return
     state.end_node(run, "completed", None, outputs, COMPLETED_EVENTS)

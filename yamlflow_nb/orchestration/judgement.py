@@ -9,7 +9,7 @@ from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Path
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, STOP, TRUE, UNKNOWN
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, START, STOP, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import BoundTemplate, NameRead, TriggerExpression, ValueAtom, ValueExpression
 from yamlflow_nb.domain.names import Absent, Namespace
 from yamlflow_nb.domain.pattern import matching
@@ -34,6 +34,9 @@ def evaluate_gate(state: ExecutionState, gate: int) -> int:
     """The verdict of a value gate of the network: settled names, or for ``stopWhen`` the latest."""
     network = state.plan.network
     latest = network.role[gate] == STOP
+    if state.closed and network.role[gate] == START and not all(is_settled(state, read) for read in network.expression[gate].reads):
+        # The run ended without the event: its payload never settles.
+        return UNKNOWN
     try:
         return TRUE if evaluate_condition(network.expression[gate], StateNames(state, latest)) else FALSE
     except AbsentError:
@@ -44,8 +47,15 @@ def evaluate_gate(state: ExecutionState, gate: int) -> int:
 
 def matched_by(state: ExecutionState, owner: int) -> Callable[[str], list[str]]:
     """The function that tells which nodes a pattern stands for in a node's expression."""
-    names = [run.planned.id for run in state.order if not run.planned.is_finally and run.index != owner]
-    return lambda pattern: matching(pattern, names)
+    names: list[str] = []
+
+    def matched(pattern: str) -> list[str]:
+        # Most expressions hold no pattern: the ids are gathered when one is met.
+        if not names:
+            names.extend(run.planned.id for run in state.order if not run.planned.is_finally and run.index != owner)
+        return matching(pattern, names)
+
+    return matched
 
 
 def weigher(state: ExecutionState, owner: int, latest: bool = False, now: bool = False) -> Weigher:
@@ -60,21 +70,26 @@ def weigher(state: ExecutionState, owner: int, latest: bool = False, now: bool =
     def value(atom: ValueAtom) -> int:
         if not latest and not all((now and read.path[0] == "custom") or is_settled(state, read) for read in atom.expression.reads):
             return UNKNOWN
-        try:
-            return TRUE if evaluate_condition(atom.expression, StateNames(state, latest)) else FALSE
-        except AbsentError:
-            return UNKNOWN if latest else ERROR
-        except ExpressionError:
-            return ERROR
+        return evaluated(state, atom, latest)
 
     return Weigher(event, value, matched_by(state, owner))
+
+
+def evaluated(state: ExecutionState, atom: ValueAtom, latest: bool = False) -> int:
+    """A value atom's verdict by what is there: names that are not settled count as absent."""
+    try:
+        return TRUE if evaluate_condition(atom.expression, StateNames(state, latest)) else FALSE
+    except AbsentError:
+        return UNKNOWN if latest else ERROR
+    except ExpressionError:
+        return ERROR
 
 
 def is_settled(state: ExecutionState, read: NameRead, own: NodeRun | None = None) -> bool:
     """Whether a name that an expression reads is settled (names of ``own``, whose attempt just ended, are)."""
     fact = None if read.guard == "peek" else settling_fact(read, state.plan.index)
     if fact is None or fact[0] == "custom":
-        return fact is None or fact[1] in state.custom or state.closed or own is not None
+        return fact is None or fact[1] in state.custom or own is not None
     if own is not None and fact[0] == own.planned.id:
         return True
     return event_verdict(state, *fact) != UNKNOWN

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, PIPELINE, SKIP, START, STOP, TRUE, UNKNOWN
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, PIPELINE, SKIP, START, STOP, TRUE, UNKNOWN, PlannedNode
 from yamlflow_nb.domain.variable import type_of
 from yamlflow_nb.language.problem import Problem
 from yamlflow_nb.orchestration import attempts, ending, items
@@ -62,14 +62,20 @@ def _pass(state: ExecutionState) -> None:
         ending.halt(state, reason)
 
 
+_MAY_STILL_BE_STOPPED = (None, "timeout", "onFailure")
+"""What stopped the execution before: of these a cancellation, by a person or by ``stopWhen``, still makes ``cancelled``."""
+
+
 def _look_at_pipeline(state: ExecutionState) -> str | None:
     """The pipeline's ``stopWhen`` comes before any node's expressions: what stops the execution, or None."""
     gate = state.plan.network.pipeline_stop
     verdict = state.truth.of_gate[gate] if gate >= 0 else UNKNOWN
     stop_when = state.plan.stop_when
-    if verdict in (UNKNOWN, FALSE) or stop_when is None or state.halted is not None or state.finishing:
+    if verdict in (UNKNOWN, FALSE) or stop_when is None or state.halted not in _MAY_STILL_BE_STOPPED or state.finishing:
         return None
     if verdict == ERROR:
+        if state.halted is not None:
+            return None
         state.error = trigger_error(state, PIPELINE, stop_when, weigher(state, PIPELINE, latest=True))
         return "expression"
     return "stopWhen"
@@ -91,14 +97,21 @@ def _look(state: ExecutionState, run: NodeRun) -> Action | None:
 
 
 def _look_at_pending(state: ExecutionState, run: NodeRun) -> Action | None:
+    stop_when = run.planned.stop
+    if stop_when is None:
+        return _look_at_start(state, run)
+    stopped = state.truth.of_gate[state.plan.network.roots[STOP][run.index]]
+    if stopped == TRUE:
+        return (skip, "stopWhen", [])
+    action = _look_at_start(state, run)
+    if stopped == ERROR and (action is None or action[0] is queue):
+        error = trigger_error(state, run.index, stop_when, weigher(state, run.index, latest=True))
+        return (fail_node, "expression", error)
+    return action
+
+
+def _look_at_start(state: ExecutionState, run: NodeRun) -> Action | None:
     roots, verdicts, index, planned = state.plan.network.roots, state.truth.of_gate, run.index, run.planned
-    if planned.stop is not None:
-        stopped = verdicts[roots[STOP][index]]
-        if stopped == TRUE:
-            return (skip, "stopWhen", [])
-        if stopped == ERROR:
-            error = trigger_error(state, index, planned.stop, weigher(state, index, latest=True))
-            return (fail_node, "expression", error)
     start = verdicts[roots[START][index]]
     if start == UNKNOWN:
         return None
@@ -153,7 +166,18 @@ def _prepare(state: ExecutionState, run: NodeRun) -> None:
         raise Unjudgeable(
             locate(state, place, Problem("YF403", message, 0, len(str(text)), hint="give a list, or wrap one value: [x]"))
         )
+    if value:
+        _prepare_shared(state, planned)
     run.fan = Fan(value)
+
+
+def _prepare_shared(state: ExecutionState, planned: PlannedNode) -> None:
+    """What every item is given alike must have a value before the first one starts; each gets its own copy later."""
+    names = StateNames(state)
+    for bound in (*planned.bound, *planned.bound_fields):
+        reads = [read.path[0] for expression in bound.template.expressions for read in expression.reads]
+        if "item" not in reads and "index" not in reads:
+            resolve_one(state, bound, names)
 
 
 def queue(state: ExecutionState, run: NodeRun) -> None:
@@ -177,7 +201,6 @@ def _fail_running(state: ExecutionState, run: NodeRun) -> None:
     assert planned.stop is not None
     error = trigger_error(state, run.index, planned.stop, weigher(state, run.index, latest=True))
     state.stop_work(run, "expression")
-    run.failed_outputs = run.outputs
     fail_node(state, run, "expression", error)
 
 

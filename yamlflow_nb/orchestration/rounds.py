@@ -22,6 +22,10 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     state.round += 1
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
+    for name in state.custom:
+        state.variables.drop_scope(f"custom.{name}")
+    state.variables.scopes.get("system", {}).pop("outcome", None)
+    state.variables.set_one("system", "round", state.round, None, fact.at)
     state.outputs, state.custom = {}, {}
     state.pipeline_events = {"started"}
     for name in again:
@@ -36,7 +40,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
 
 
 def running_again(state: ExecutionState, fact: RetryRequested) -> list[str]:
-    """The nodes of the next round, in document order (SPEC 8, ``retry``)."""
+    """The nodes of the next round, in document order."""
     chosen = fact.nodes or tuple(run.planned.id for run in state.order if run.state in ("failed", "cancelled"))
     again = {name for name in (*chosen, *fact.with_nodes) if name in state.nodes}
     if fact.failed_items:

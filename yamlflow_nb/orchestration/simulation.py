@@ -42,7 +42,7 @@ _NO_OUTPUTS: Mapping[str, Any] = {}
 _STATES = ("completed", "failed", "rejected", "approved", "timed_out")
 _KEYS = frozenset({"state", "outputs", "error", "exit_code", "duration", "emits"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "at": None, "comment": ""}
+_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "comment": ""}
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class Simulation:
     """What a pipeline would do.
 
     ``status`` and ``reason`` of the execution, ``outputs``, ``error`` (why it failed, or None); ``nodes`` by id; ``events``
-    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node) and events (``custom.go``)
-    that are outstanding when it stops with any.
+    are ``(seconds, type, payload)`` in commit order; ``waiting_for`` names the approvals (by node), events (``custom.go``) and
+    the ``resume`` that are outstanding when it stops with any.
     """
 
     def __init__(self, state: ExecutionState) -> None:
@@ -72,7 +72,7 @@ class Simulation:
         self.reason = state.reason
         self.outputs = dict(state.outputs)
         self.error = state.error
-        self.waiting_for = outstanding(state)
+        self.waiting_for = [*outstanding(state), *(["resume"] if state.status == "paused" else [])]
 
     @cached_property
     def nodes(self) -> dict[str, SimulatedNode]:
@@ -116,7 +116,7 @@ def outcome_facts(outcome: Outcome, planned: PlannedNode, key: AttemptKey, at: f
     elif state == "approved" and not person:
         state = "completed"
     if person and state == "approved":
-        outputs = {**_SIMULATED_APPROVAL, **outputs}
+        outputs = {**_SIMULATED_APPROVAL, "at": _EPOCH + dt.timedelta(seconds=at + duration), **outputs}
     given = outcome.get("error") or {}
     error = TaskError(str(given.get("type", "")), str(given.get("message", ""))) if state not in ("completed", "approved") else None
     for _, name, _ in outcome.get("emits") or ():
@@ -166,7 +166,7 @@ class Simulator:
         self._script = OutcomeScript(outcomes)
         self._instants: list[tuple[float, int]] = []
         self._scheduled: dict[tuple[float, int], deque[Fact]] = {}
-        self._due: dict[str, float] = {}
+        self._due: dict[str, TimerFired] = {}
 
     def send(self, fact: Fact, rank: int = 0) -> None:
         """A fact to come. Those of one instant and rank stand in one line, so that 100,000 results at once cost no search."""
@@ -189,14 +189,14 @@ class Simulator:
             fact = line.popleft()
             if not line:
                 del scheduled[heapq.heappop(instants)]
-            if isinstance(fact, TimerFired) and self._due.get(fact.timer) != fact.at:
-                continue
+            if isinstance(fact, TimerFired) and self._due.get(fact.timer) is not fact:
+                continue  # cancelled, or set anew: perhaps for the very same instant
             for decision in decide(state, fact)[1].decisions:
                 if isinstance(decision, StartTask):
                     self._start(decision)
                 elif isinstance(decision, SetTimer):
-                    self._due[decision.timer] = decision.at
-                    self.send(TimerFired(decision.at, decision.timer))
+                    self._due[decision.timer] = timer = TimerFired(decision.at, decision.timer)
+                    self.send(timer)
                 elif isinstance(decision, CancelTimer):
                     self._due.pop(decision.timer, None)
 

@@ -117,7 +117,7 @@ class RunNames(Namespace):
             failed = [index for index, item in enumerate(run.fan.runs) if item.state == "failed"]
             done = sum(item.state == "completed" for item in run.fan.runs)
             return {"total": len(run.fan.items), "completed": done, "failed": len(failed), "failed_indexes": failed}
-        if run.state not in TERMINAL or key not in RUN_MEMBERS:
+        if run.state not in TERMINAL or key not in RUN_MEMBERS or key == "items":
             return Absent(f"{run.planned.id}.run.{key}", run.planned.id, run.state)
         if key == "error":
             error = run.error
@@ -126,7 +126,8 @@ class RunNames(Namespace):
         if key == "duration":
             return None if run.started_at is None or run.finished_at is None else run.finished_at - run.started_at
         if key == "outputs":
-            return dict(run.failed_outputs if run.failed_outputs else run.outputs)
+            lost = run.failed_outputs
+            return {**run.outputs, **lost} if run.error is None else dict(lost or run.outputs)
         return {"state": run.state, "reason": run.reason or "", "attempts": run.attempts}[key]
 
 
