@@ -49,7 +49,7 @@ class Folder:
         document: dict[str, Any] = {"name": "one", "nodes": [node]}
         if inputs:
             document["inputVariables"] = {name: {"type": "any"} for name in inputs}
-        return self.run(json.dumps(document), inputs=inputs)
+        return self.run(json.dumps(document, ensure_ascii=False), inputs=inputs)
 
     def attempt(self, execution: Execution, node: str = "a", name: str = "r1-a1") -> Path:
         return Path(self.store).parent / "runs" / execution.id / node / name

@@ -6,13 +6,16 @@ import json
 import os
 import threading
 import time
+from base64 import b64encode
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
 
 from tests.executors.running import Folder, failure
 from yamlflow_nb.executors import ladder
+from yamlflow_nb.testing import validate
 
 BOTH = pytest.mark.parametrize("isolation", ["thread", "process"])
 
@@ -222,3 +225,68 @@ def test_a_process_ends_with_the_process_that_started_it(folder: Folder) -> None
     runner.kill()
     runner.wait()
     _until(lambda: not _lives(pid))
+
+
+# --- which functions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.trust("B35")
+def test_a_value_never_chooses_the_function() -> None:
+    text = 'name: p\ninputVariables: {f: string}\nnodes: [{id: a, type: python, function: "{{ pipeline.input.f }}"}]'
+    assert any("never by a value" in f"{found.message} {found.hint}" for found in validate(text))
+
+
+@BOTH
+@pytest.mark.trust("B35")
+def test_functions_come_from_allowed_modules_where_these_are_listed(folder: Folder, isolation: str) -> None:
+    (folder.path / "yamlflow.toml").write_text('[python]\nmodules = ["statistics", "os.path"]\n')
+    (folder.path / "mine.py").write_text("def one(): return 1")
+    for function in ("os:system", "subprocess:run", "statistics_:mean", "os:path.join"):
+        told = failure(folder.node("python", {"command": "id"}, function=function, isolation=isolation))
+        assert told.endswith("is none of those that [python] modules allows: statistics, os.path"), told
+    given = {"outputs": {"result": "any"}, "isolation": isolation}
+    assert folder.node("python", {"data": [1, 3]}, function="statistics:mean", **given).nodes["a"].outputs == {"result": 2}
+    assert folder.node("python", function="mine:one", **given).nodes["a"].outputs == {"result": 1}
+
+
+# --- secrets -------------------------------------------------------------------------------------------------------------
+
+CANARY = "canary-4711/ü\"x"
+
+
+@pytest.mark.parametrize("where", ["env", "call", "notebook"])
+@pytest.mark.trust("B20")
+def test_no_byte_that_is_written_holds_a_secret(folder: Folder, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    monkeypatch.setenv("YAMLFLOW_SECRET_CANARY", CANARY)
+    get = "os.environ['MINE']" if where == "env" else "yf.secret('canary')"
+    code = f"""
+import os, base64, json, yamlflow_nb as yf
+got = {get}
+print(got, repr(got), json.dumps(got)); yf.log(got); yf.progress(1, 2, got); yf.output(early=got)
+n, plain, inside = len(got), got, [{{'a': 'x' + got}}]
+if os.path.exists('fail'): raise ValueError(got)
+"""
+    outputs = {"n": "integer", "plain": "string", "inside": "array", "early": "string"}
+    fields = {"code": code, "isolation": "process"} | ({"env": {"MINE": "{{ secrets.canary }}"}} if where == "env" else {})
+    if where == "notebook":
+        folder.notebook("a.ipynb", code)
+        fields = {"path": "a.ipynb"}
+    type = "notebook" if where == "notebook" else "python"
+    execution = folder.node(type, outputs=outputs, **fields)
+    assert execution.status == "completed" and execution.nodes["a"].outputs["n"] == len(CANARY), str(execution)
+    (folder.path / "fail").touch()
+    failed = folder.node(type, outputs=outputs, **fields)
+    assert "•••" in failure(failed) and CANARY not in str(failed)
+    folder.close()
+    written = {path: path.read_bytes() for path in Path(folder.store).parent.rglob("*") if path.is_file()}
+    forms = [CANARY.encode(), json.dumps(CANARY).encode()[1:-1], quote(CANARY, safe="").encode(), b64encode(CANARY.encode())]
+    assert [path for path, data in written.items() for form in forms if form in data] == []
+
+
+def test_a_value_cannot_ask_for_a_secret_by_its_mark(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YAMLFLOW_SECRET_OTHER", "stolen")
+    execution = folder.run(
+        'name: p\ninputVariables: {x: any}\nnodes: [{id: a, type: python, code: pass, env: {X: "{{ pipeline.input.x }}"}}]',
+        inputs={"x": "\0secret:other\0"},
+    )
+    assert "holds the mark of a secret" in failure(execution)

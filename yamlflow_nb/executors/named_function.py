@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from yamlflow_nb.domain.ports.settings import Settings
 from yamlflow_nb.domain.work import TaskFailed, Work
 
 _read: dict[str, tuple[str, int]] = {}
@@ -39,6 +40,22 @@ def named_function(name: str, work: Work) -> Callable[..., Any]:
     if not callable(found):
         raise TaskFailed("FunctionNotFound", f"`{name}` is no function")
     return cast("Callable[..., Any]", found)
+
+
+def check_module(work: Work, settings: Settings) -> None:
+    """Where a configuration lists ``[python] modules``, functions come from these, or from beside the pipeline. Raises
+    ``TaskFailed``."""
+    module = str(work.fields.get("function") or "").partition(":")[0]
+    try:
+        allowed = settings.modules(work.folder)
+    except ValueError as error:
+        raise TaskFailed("ConfigurationError", str(error)) from None
+    if not module or allowed is None or ":" not in str(work.fields["function"]):
+        return
+    if (work.folder / f"{module}.py").is_file() or any(module == one or module.startswith(f"{one}.") for one in allowed):
+        return
+    known = ", ".join(allowed)
+    raise TaskFailed("ModuleNotAllowed", f"the module `{module}` is none of those that [python] modules allows: {known}")
 
 
 def _module(name: str, work: Work) -> Any:

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import Work
 from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
+from yamlflow_nb.executors.named_function import check_module
 from yamlflow_nb.executors.own_process import in_own_process
 from yamlflow_nb.executors.own_thread import in_own_thread
 from yamlflow_nb.executors.printed import printed_to
@@ -42,6 +43,7 @@ TASK_TYPE = TaskType(
     fields=PythonFields,
     on_interrupt="retry",
     literal=("code",),
+    no_templates={"function": "a function is named in the definition, never by a value: let nodes with `skipWhen` choose"},
     summary="Calls a function with the bindings as keyword arguments, or runs code with the bindings as names.",
 )
 
@@ -59,6 +61,7 @@ class PythonExecutor:
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""
         give_secrets(work, self.settings)
+        check_module(work, self.settings)
         variables = environment_of(work)
         if variables or work.fields.get("isolation") == "process":
             return in_own_process(work, self.artifacts.folder, variables)

@@ -6,6 +6,9 @@ url = "postgresql://db.example.org/flights"
 user = "reader"
 password = "{{ secrets.warehouse }}"
 
+[python]
+modules = ["mycompany.tasks"]                # functions come from these and from beside the pipeline, if this is given
+
 [secrets]
 warehouse = {env = "WAREHOUSE_PASSWORD"}     # or {file = "~/.secrets/warehouse"}; else YAMLFLOW_SECRET_WAREHOUSE
 ```
@@ -56,6 +59,13 @@ class ConfiguredSettings:
         if isinstance(told, Mapping) and isinstance(told.get("file"), str):
             return _first_line(Path(told["file"]).expanduser(), name)
         raise ConfigurationError(f"secret `{name}` stands in no configuration: say where it is, {{env = …}} or {{file = …}}")
+
+    def modules(self, folder: Path) -> Sequence[str] | None:
+        """``[python] modules``. Raises ``ConfigurationError``."""
+        listed = _table(configuration(folder), "python").get("modules")
+        if listed is not None and not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
+            raise ConfigurationError("`modules` of [python] is no list of names")
+        return listed
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:

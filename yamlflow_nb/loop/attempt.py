@@ -94,7 +94,9 @@ class AttemptJob:
         return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
 
     def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
-        kept = keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+        # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
+        shown = {name: self._mask.value(value) for name, value in outputs.items()}
+        kept = keep_outputs(shown, self._planned.outputs, self._artifacts, self._folder)
         return {name: self._mask.value(value) for name, value in kept.items()}
 
     def _told(self, message: str) -> str:

@@ -66,6 +66,8 @@ def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, f
         return _Kept(refer=partial(_array, name, value, artifacts, folder))
     if isinstance(value, (bytes, bytearray)) and len(value) > INLINE_BYTES:
         return _large(name, value, bytes(value), "bytes", declared, artifacts, folder)
+    if type(value) is str and len(value) > INLINE_BYTES and value.isascii():
+        return _large(name, value, value.encode(), "string", declared, artifacts, folder)
     text = _text(name, value)
     size = len(text)
     if size > INLINE_BYTES:

@@ -35,11 +35,15 @@ class Mask:
         return text
 
     def value(self, value: Any) -> Any:
-        """Plain data without them."""
-        if not self._forms:
+        """Plain data without them; in tables and files they are not looked for."""
+        try:
+            return self._masked(value) if self._forms else value
+        except RecursionError:  # it contains itself, and will be refused for that
             return value
+
+    def _masked(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {key: self.value(item) for key, item in value.items()}
-        return [self.value(item) for item in value] if isinstance(value, list) else value
+            return {key: self._masked(item) for key, item in value.items()}
+        return [self._masked(item) for item in value] if isinstance(value, list) else value

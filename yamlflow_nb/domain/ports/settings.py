@@ -19,6 +19,9 @@ class Settings(Protocol):
     def secret(self, folder: Path, name: str) -> str | None:
         """A secret's value; None where there is none of this name."""
 
+    def modules(self, folder: Path) -> Sequence[str] | None:
+        """The modules from which functions of python tasks may come; None where any may."""
+
 
 class NoSettings:
     """Nothing is configured."""
@@ -30,4 +33,7 @@ class NoSettings:
         return ()
 
     def secret(self, folder: Path, name: str) -> str | None:
+        return None
+
+    def modules(self, folder: Path) -> Sequence[str] | None:
         return None
