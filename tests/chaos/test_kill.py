@@ -47,7 +47,8 @@ def test_an_execution_goes_on_in_another_process(nursery: Nursery, tmp_path: Pat
     left = killed_while_running(at, node)
     after = resumed(at, left)
     assert_nothing_was_lost(left, after)
-    assert after.runs[node, "0" if node == "each" else "None"] == 2
+    # Of the items of a forEach, which of those at work had said so is told by the threads.
+    assert max(count for (name, _), count in after.runs.items() if name == node) == 2
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from yamlflow_nb.domain.store_error import (
     UnreadableRecord,
 )
 from yamlflow_nb.infrastructure.patience import patient
-from yamlflow_nb.infrastructure.store import migrations
+from yamlflow_nb.infrastructure.store import migrations, soundness
 from yamlflow_nb.infrastructure.store.refusals import lock_holder
 from yamlflow_nb.infrastructure.store.soundness import may_lose_pages, warn_of_old_sqlite
 from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -321,7 +321,10 @@ def test_a_damaged_store_names_the_backup_beside_it(path: Path) -> None:
         SQLiteRepository(path)
 
 
-def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(soundness, "_told", set())  # a test before this one may have been told already
     assert [may_lose_pages(version) for version in ((3, 6, 23), (3, 40, 1), (3, 51, 2), (3, 51, 3))] == [False, True, True, False]
     for others in (False, True, True):
         warn_of_old_sqlite((3, 40, 1), others)

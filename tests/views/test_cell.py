@@ -96,7 +96,7 @@ def test_a_mistake_is_the_line_with_the_caret_and_no_traceback(kernel):
 
 MISUSE = {
     "%%pipeline --input n\n" + GOOD: "YF712", "%%pipeline --inputs nosuch\n" + GOOD: "YF712",
-    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF711",
+    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF607",
     "%%pipeline --input n=x\n" + GOOD: "YF432",
     "%pipeline nosuch": "YF712", "%pipeline why": "YF712", "%pipeline why nosuch": "YF704", "%pipeline show nosuch": "YF701",
     "import yamlflow_nb as yf; yf.run('nosuch.yaml')": "YF705",

@@ -43,7 +43,7 @@ def damaged(path: Path, what: str) -> StoreDamaged:
     """The file is unsound; names the backups that lie beside it."""
     backups = sorted(path.parent.glob(f"{path.name}.*.bak"), key=lambda one: one.stat().st_mtime, reverse=True)
     hint = f"the newest backup is {backups[0]}" if backups else "there is no backup beside it"
-    message = f"the store {path} is damaged ({what}); nothing is written to it"
+    message = f"the store {path} is damaged, or no store at all ({what}); nothing is written to it"
     return StoreDamaged(message, f"{hint}; sqlite3 .recover salvages rows")
 
 
