@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.executors.running import Folder, failure
+from yamlflow_nb.bootstrap import services
 from yamlflow_nb.executors import ladder, notebook_run, process_record
 from yamlflow_nb.services.execution import Execution
 
@@ -152,39 +153,23 @@ def test_the_kernel_of_a_killed_process_is_ended_before_the_next_attempt_begins(
     """The kernel is stopped, so that it cannot notice by itself that its parent is gone."""
     monkeypatch.setattr(process_record, "GRACE", 1.0)
     folder.notebook("a.ipynb", HANGING)
-    (folder.path / "p.yaml").write_text(ONE)
+    (folder.path / "p.yaml").write_text(f"{ONE[:-2]}, outputs: {{alive: {{type: boolean, optional: true}}}}}}]")
     arguments = [sys.executable, "-c", RUNNER, str(folder.path / "p.yaml"), str(folder.path), folder.store]
     runner = subprocess.Popen(arguments, cwd=Path(__file__).parents[2])
     found = _until(lambda: list((folder.path / ".state").glob("runs/*/a/r1-a1/process.json")))[0]
     kernel = json.loads(found.read_text())["pid"]
-    _until(lambda: "began" in (found.parent / "log.txt").read_text() if (found.parent / "log.txt").exists() else False)
+    log = found.parent / "log.txt"
+    _until(lambda: log.exists() and "began" in log.read_text())
     os.kill(kernel, signal.SIGSTOP)
     runner.kill()
     runner.wait()
     assert psutil.pid_exists(kernel)
     look = f"import psutil\nalive = psutil.pid_exists({kernel}) and psutil.Process({kernel}).status() != 'zombie'"
     folder.notebook("a.ipynb", look)
-    later = folder.path / "later"
-    later.mkdir()
-    work = _attempt(folder, found.parent.parent / "r1-a2")
-    from yamlflow_nb.executors.notebook import NotebookExecutor
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
-
-    assert NotebookExecutor(LocalArtifacts(later)).execute(work)["alive"] is False
-    assert not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE
-
-
-def _attempt(folder: Folder, run_folder: Path):
-    from yamlflow_nb.domain.event import AttemptKey
-    from yamlflow_nb.domain.task_definition import OutputDeclaration
-    from yamlflow_nb.domain.work import Work
-    from yamlflow_nb.loop.attempt import earlier_attempts
-
-    return Work(
-        execution_id="e", attempt=AttemptKey("a", 1, 0, None, 2), type="notebook", inputs={}, fields={"path": "a.ipynb"},
-        declared={"alive": OutputDeclaration(type="boolean")}, folder=folder.path, run_folder=run_folder,
-        earlier=lambda: earlier_attempts(run_folder),
-    )  # fmt: skip
+    execution = services(folder.store).executions.resume(found.parents[2].name).wait(60)
+    assert execution.status == "completed", str(execution)
+    assert execution.nodes["a"].outputs["alive"] is False
+    assert f"process {kernel} of attempt r1-a1 did not end by itself: it is killed" in str(execution)
 
 
 @pytest.mark.trust("F25")
