@@ -18,6 +18,7 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.run_text import as_text
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
@@ -79,6 +80,7 @@ class Execution:
         self._run = run
         self._loop = loop
         self._reload = reload
+        self._edges: list[tuple[str, str]] | None = None
 
     def _current(self) -> Run:
         if self._reload is not None and not self._run.is_over:
@@ -107,6 +109,11 @@ class Execution:
         run = self._current()
         with run.lock:
             return run.state.reason
+
+    @property
+    def definition_text(self) -> str:
+        """The YAML that it runs."""
+        return self._run.record.definition
 
     @property
     def started_at(self) -> float | None:
@@ -170,7 +177,15 @@ class Execution:
         """The whole as plain data, for views."""
         run = self._current()
         with run.lock:
-            return snapshot(run) | ({"status": "interrupted"} if run.lost is not None and run.state.ended is None else {})
+            found = snapshot(run) | {"edges": self.edges}
+            return found | ({"status": "interrupted"} if run.lost is not None and run.state.ended is None else {})
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """What waits for or reads what, ``(from, to)``: the lines of the picture."""
+        if self._edges is None:
+            self._edges = edges(self._run.plan)
+        return self._edges
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
