@@ -17,8 +17,18 @@ nodes:
 outputs: {text: "{{ greet.text }}"}
 """
 FAILS = "name: fails\nnodes:\n  - {id: divide, type: python, code: 'x = 1 / 0'}\n"
-TYPO = "name: typo\nnodes:\n  - {id: load, type: python, code: pass}\n  - {id: b, type: python, code: pass, startWhen: event:laod.completed}\n"
-HELD = "name: held\nnodes:\n  - {id: hold, type: python, function: hold}\n  - {id: after, type: python, code: pass, startWhen: event:hold.completed}\n"
+TYPO = """\
+name: typo
+nodes:
+  - {id: load, type: python, code: pass}
+  - {id: b, type: python, code: pass, startWhen: event:laod.completed}
+"""
+HELD = """\
+name: held
+nodes:
+  - {id: hold, type: python, function: hold}
+  - {id: after, type: python, code: pass, startWhen: event:hold.completed}
+"""
 GATE = "import threading\ngate = threading.Event()\ndef hold():\n    print('not for a cell')\n    assert gate.wait(60)\n"
 
 
@@ -134,7 +144,8 @@ def test_a_mistake_is_the_line_with_the_caret_and_no_traceback(kernel):
 
 MISUSE = {
     "%%pipeline --input n\n" + GOOD: "YF712", "%%pipeline --inputs nosuch\n" + GOOD: "YF712", "%%pipeline --wiat\n" + GOOD: "YF712",
-    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF711", "%%pipeline --input n=x\n" + GOOD: "YF432",
+    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF711",
+    "%%pipeline --input n=x\n" + GOOD: "YF432",
     "%pipeline nosuch": "YF712", "%pipeline why": "YF712", "%pipeline why nosuch": "YF704", "%pipeline show nosuch": "YF701",
     "%pipeline list --sotre x": "YF712", "%pipeline show 'x": "YF712", "%pipeline init nosuch.ipynb": "YF705",
     "%pipeline simulate nosuch.yaml": "YF705", "import yamlflow_nb as yf; yf.run('nosuch.yaml')": "YF705",
@@ -232,13 +243,17 @@ def test_under_capture_an_execution_is_caught_and_not_followed(kernel):
     assert "'text/html'" in kernel.run("[list(one.data) for one in caught.outputs]").text
 
 
+def test_what_would_have_been_is_simulated_with_what_the_nodes_gave(kernel):
+    finished(kernel, "%pipeline demo")
+    simulated = kernel.run("%pipeline simulate").text
+    assert "✓ demo: completed" in simulated and "- routine" in simulated and "model  completed" in simulated.replace("    ", "  ")
+
+
 def test_loading_the_extension_costs_little(tmp_path):
     kernel = Kernel(tmp_path)
     try:
-        kernel.run("import time, sys; before = set(sys.modules)")
-        kernel.run(
-            "started = time.perf_counter(); get_ipython().run_line_magic('load_ext', 'yamlflow_nb'); took = time.perf_counter() - started"
-        )
+        load = "get_ipython().run_line_magic('load_ext', 'yamlflow_nb')"
+        kernel.run(f"import time\nstarted = time.perf_counter()\n{load}\ntook = time.perf_counter() - started")
         assert float(kernel.run("took").text) < 0.15
     finally:
         kernel.close()

@@ -39,12 +39,14 @@ class NodeView:
     finished_at: float | None
     error: Diagnostic | None
     outputs: Mapping[str, Any]
+    is_for_each: bool = False
 
     @classmethod
     def of(cls, run: NodeRun) -> NodeView:
         return cls(
-            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs)
-        )
+            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs),
+            run.planned.is_for_each,
+        )  # fmt: skip
 
 
 class Nodes(Mapping[str, NodeView]):
@@ -114,6 +116,11 @@ class Execution:
     def definition_text(self) -> str:
         """The YAML that it runs."""
         return self._run.record.definition
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What it was started with, defaults included."""
+        return dict(self._run.record.inputs)
 
     @property
     def started_at(self) -> float | None:

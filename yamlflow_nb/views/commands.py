@@ -64,7 +64,7 @@ def _usage(takes: str) -> str:
 
 
 def _execution(magics: PipelineMagics, options: Any) -> Execution:
-    return magics.executions(options.store).get(options.id)
+    return magics.executions(options.store, to_read=True).get(options.id)
 
 
 def _demo(magics: PipelineMagics, options: Any) -> None:
@@ -89,7 +89,7 @@ def _init(magics: PipelineMagics, options: Any) -> None:
 def _list(magics: PipelineMagics, options: Any) -> None:
     from yamlflow_nb.services.run_text import MARKS, one_line
 
-    for record in magics.executions(options.store).list():
+    for record in magics.executions(options.store, to_read=True).list():
         print(f"{record.id}  {MARKS.get(record.status, '▶')} {record.status:<11}  {one_line(record.pipeline)}")  # noqa: T201
 
 
@@ -128,10 +128,13 @@ def _told(verb: str) -> Callable[[PipelineMagics, Any], None]:
 def _simulate(magics: PipelineMagics, options: Any) -> None:
     from pathlib import Path
 
-    from yamlflow_nb.views.simulated import simulate
+    from yamlflow_nb.views.simulated import as_it_went, simulate
 
-    source = Path(options.file) if options.file else magics.executions(options.store).get().definition_text
-    simulate(source, magics.inputs(options))
+    if options.file:
+        simulate(Path(options.file), magics.inputs(options))
+        return
+    newest = magics.executions(options.store, to_read=True).get()
+    simulate(newest.definition_text, {**newest.inputs, **magics.inputs(options)}, as_it_went(newest))
 
 
 VERBS: dict[str, Verb] = {
@@ -145,6 +148,6 @@ VERBS: dict[str, Verb] = {
     "cancel": Verb("id? --now --store", "stop it; finally nodes run, unless --now", _told("cancel")),
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
     "resume": Verb("id? --store", "go on", _told("resume")),
-    "simulate": Verb("file? --input --inputs --store", "what a file, or the newest pipeline, would do; runs nothing", _simulate),
+    "simulate": Verb("file? --input --inputs --store", "what a file, or the newest run with other inputs, would do", _simulate),
     "help": Verb("", "this list", lambda magics, options: print(help_text())),  # noqa: T201
 }

@@ -11,9 +11,10 @@ from typing import Any
 from yamlflow_nb.services.run_text import MARKS, details, headline, node_line, one_line, progress, seconds
 from yamlflow_nb.views.board import Picture
 
+# Of middle lightness: read on white and on black.
 _INKS = {
-    "completed": "#1a7f37", "failed": "#cf222e", "skipped": "#6e7781", "cancelled": "#9a6700", "running": "#0969da",
-    "waiting": "#8250df", "retrying": "#bc4c00",
+    "completed": "#1f883d", "failed": "#d73a49", "skipped": "#767c84", "cancelled": "#96700a", "running": "#1a74d6",
+    "waiting": "#8a5be0", "retrying": "#c2571a",
 }  # fmt: skip
 _ALL_OPEN = 16
 """Rows that are simply shown; of more, those that one looks for are, and the rest unfolds."""

@@ -78,11 +78,11 @@ class PipelineMagics(Magics):
             found.update(value if isinstance(value, Mapping) else {name: value})
         return found | given_inputs(options.input)
 
-    def executions(self, store: str | None) -> ExecutionService:
-        """The executions of a store, or of the configured one."""
+    def executions(self, store: str | None, to_read: bool = False) -> ExecutionService:
+        """The executions of a store, or of the configured one. ``to_read``: a store that is named must be there."""
         from yamlflow_nb import bootstrap
 
-        return bootstrap.services(store or self.store or None).executions
+        return bootstrap.services(store or self.store or None, to_read=to_read).executions
 
     @property
     def names(self) -> dict[str, Any]:
@@ -123,6 +123,8 @@ def load_ipython_extension(shell: Any) -> None:
 
 def _load_engine() -> None:
     with suppress(Exception):
-        import_module("yamlflow_nb.views.run_in_cell")
         bootstrap = import_module("yamlflow_nb.bootstrap")
-        bootstrap.pipelines().validate("name: x\nnodes: []\n")
+        bootstrap.preload()
+        import_module("yamlflow_nb.views.run_in_cell")
+        tried = bootstrap.pipelines().planned(import_module("yamlflow_nb.views.demo").pipeline_text())
+        import_module("yamlflow_nb.views.bundle").bundle(tried)

@@ -16,22 +16,18 @@ def run_in_cell(shell: Any, execution: Execution, wait: bool = False, most_a_sec
     """Show an execution in the cell that runs now; with ``wait``, or where nobody is before the page, return when it has ended.
     Interrupting a waiting cell cancels the execution. Raises ``ExecutionFailed`` when it was waited for and failed."""
     output = CellOutput(shell)
-    waiting = wait or waits(shell)
-    if waiting and not output.is_live:
-        _wait(execution)  # a terminal: shown once, at the end
-        LiveView(execution, output)
-    else:
-        view = LiveView(execution, output, most_a_second)
-        if not waiting:
-            return
-        _wait(execution)
-        view.finish()
-    execution.raise_if_failed()
-
-
-def _wait(execution: Execution) -> None:
+    if not wait and not waits(shell):
+        LiveView(execution, output, most_a_second)
+        return
+    view = None
     try:
+        # A terminal is shown the end alone: nothing there can be drawn again.
+        view = LiveView(execution, output, most_a_second) if output.is_live else None
         execution.wait()
     except KeyboardInterrupt:
         execution.cancel()
         execution.wait()
+    if view is None:
+        view = LiveView(execution, output)
+    view.finish()
+    execution.raise_if_failed()
