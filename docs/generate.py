@@ -103,11 +103,44 @@ def cli_page() -> str:
     return "# The command\n\n" + MARK + "\n" + "\n".join(told(command, _context(command, "yamlflow", None)))
 
 
+def magics_page() -> str:
+    """The magics as they explain themselves."""
+    from yamlflow_nb.views.commands import help_text
+    from yamlflow_nb.views.magics import PipelineMagics
+
+    told = str(PipelineMagics.pipeline.__doc__).replace("::\n\n", "", 1).strip("\n")
+    cell = "\n".join(line.removeprefix("  ") for line in told.splitlines())
+    return f"""# In a cell
+
+{MARK}
+`%load_ext yamlflow_nb` brings `%%pipeline`, which runs the YAML of its cell, and `%pipeline`, which looks at what ran.
+
+With a person before the page a cell returns at once and leaves the kernel free; what it shows, one picture and one table, goes
+on changing in its place. Where nobody is there (papermill, nbclient, nbconvert), with `--wait`, or with `YAMLFLOW_WAIT=1`, it waits
+until the pipeline has ended, and fails with it; interrupting it cancels the run. A mistake in the document is shown as the line
+with a caret, without a traceback. What a notebook keeps of a run holds no script and is at most 150 kB.
+
+`papermill -p month 2 nb.ipynb` reaches the pipeline of a cell that begins with `%%pipeline --inputs month`. `%config PipelineMagics`
+lists the settings.
+
+```text
+{help_text()}
+```
+
+## %%pipeline
+
+```text
+{cell.rstrip()}
+```
+"""
+
+
 def _context(one: Any, name: str, parent: Any) -> Any:
     import click
 
     # A fixed width: the page must not depend on the terminal in which it was written.
-    return click.Context(one, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    wide = {"terminal_width": 100, "max_content_width": 100}
+    return click.Context(one, info_name=name, parent=parent, **wide, **one.context_settings)
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -116,6 +149,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "functions.md": functions_page,
     "lifecycle.md": lifecycle_page,
     "cli.md": cli_page,
+    "cells.md": magics_page,
 }
 
 

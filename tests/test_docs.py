@@ -92,3 +92,74 @@ def test_the_readmes_first_screen_is_a_pipeline_a_picture_and_two_commands():
 
 def test_ci_runs_what_a_developer_runs():
     assert "make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+# --- samples run ----------------------------------------------------------------------------------------------------
+
+FLIGHTS = ROOT / "examples/flights/flights.pipeline.yaml"
+
+
+@pytest.fixture
+def beside_the_flights(tmp_path, monkeypatch):
+    """A folder with the files that the guides speak of."""
+    monkeypatch.setenv("YAMLFLOW_STORE", str(tmp_path / "store.db"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flights.pipeline.yaml").write_text(FLIGHTS.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "outcomes.json").write_text("{}")
+    first = fences(ROOT / "docs/start/first-pipeline.md", "yaml")[0]
+    (tmp_path / "morning.pipeline.yaml").write_text(first, encoding="utf-8")
+    return tmp_path
+
+
+def python_samples():
+    return [(str(page.relative_to(ROOT)), code) for page in WRITTEN for code in fences(page, "python") if "%" not in code]
+
+
+@pytest.mark.parametrize(("place", "code"), python_samples(), ids=lambda value: value if value.endswith(".md") else "code")
+def test_python_that_a_page_shows_runs(beside_the_flights, place, code):
+    exec(compile(code, place, "exec"), {"text": FLIGHTS.read_text(encoding="utf-8"), "__name__": "sample"})
+
+
+def commands():
+    lines = [(page, line) for page in WRITTEN for body in fences(page, "console") for line in body.splitlines()]
+    shown = [(page, line.removeprefix("$ ").split("#")[0].split()) for page, line in lines if line.startswith("$ yamlflow")]
+    return [(str(page.relative_to(ROOT)), words) for page, words in shown]
+
+
+@pytest.mark.parametrize(("page", "words"), commands(), ids=lambda value: " ".join(value) if isinstance(value, list) else value)
+def test_a_command_that_a_page_shows_is_one(beside_the_flights, capsys, page, words):
+    from yamlflow_nb.cli import main
+
+    if words[1] in ("show", "why"):
+        with pytest.raises(SystemExit):
+            main(["run", "morning.pipeline.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main(words[1:])
+    told = capsys.readouterr()
+    assert ended.value.code in ((1, 0) if words[1] == "simulate" else (0,)), told.err
+
+
+def test_the_finding_that_a_page_shows_is_what_validate_says():
+    text = "name: p\nnodes:\n  - id: extract\n    type: python\n    code: pass\n  - id: b\n"
+    text += '    type: python\n    startWhen: "event:extrct.completed"\n    code: pass\n'
+    from yamlflow_nb.bootstrap import pipelines
+
+    [found] = pipelines().validate(text, "flights.pipeline.yaml")
+    assert fences(ROOT / "docs/guides/validate-and-fix.md", "text")[0].rstrip() == found.render()
+
+
+def test_the_readmes_pipeline_is_that_of_the_example():
+    """Shortened, but the same nodes with the same conditions."""
+    import yaml
+
+    shown = yaml.safe_load(fences(ROOT / "README.md", "yaml")[0])["nodes"]
+    real = {node["id"]: node for node in yaml.safe_load(FLIGHTS.read_text(encoding="utf-8"))["nodes"]}
+    for node in shown:
+        assert node["type"] == real[node["id"]]["type"] and "file" not in node
+        assert node["inputBindings"] == real[node["id"]]["inputBindings"]
+        assert set(node) - {"query"} <= set(real[node["id"]])
+
+
+def test_every_option_of_the_cell_is_on_its_page():
+    page = (HERE / "cells.md").read_text(encoding="utf-8")
+    assert all(option in page for option in ("--input", "--inputs", "--wait", "--dry-run", "--store", "list", "show", "why"))

@@ -30,6 +30,8 @@ _LAZY = dict.fromkeys(("DefinitionError", "InputError", "ExecutionFailed"), "yam
 
 
 def __getattr__(name: str) -> Any:
+    if name == "connect":  # so that hasattr() and `from yamlflow_nb import *` see what is there, and a reader sees why
+        raise AttributeError("yamlflow_nb.connect comes with the service, in a later version; use start and get_execution")
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

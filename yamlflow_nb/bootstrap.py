@@ -97,7 +97,7 @@ def _opened(path: Path) -> Services:
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
-    notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``."""
+    notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
 
@@ -105,6 +105,8 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     path = Path(folder) if folder else locate_store(str(store) if store is not None else None).parent / "artifacts"
     artifacts = LocalArtifacts(path)
     if isinstance(reference, Mapping):
+        if "sha256" not in reference:
+            raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
         return artifacts.read(dict(reference))
     found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
     if found.suffix == ".parquet":

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import pytest
 
-from yamlflow_nb.executors.registry import InstalledTypes
+from yamlflow_nb.executors.registry import GROUP, InstalledTypes
 
 
 class Entry:
@@ -20,9 +20,12 @@ class Entry:
 def searched(monkeypatch):
     """How often the environment was searched for plugins."""
     calls = []
+    real = importlib.metadata.entry_points
 
-    def entry_points(group):
-        calls.append(group)
+    def entry_points(**wanted):
+        if wanted.get("group") != GROUP:
+            return real(**wanted)
+        calls.append(wanted)
         return [Entry()]
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)

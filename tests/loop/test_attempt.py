@@ -57,12 +57,14 @@ def test_a_large_value_becomes_a_reference(tmp_path: Path, value: Any) -> None:
     assert run.state.nodes["a"].outputs["n"]["size"] >= 64 * 1024
 
 
+@pytest.mark.trust("B30")
 def test_a_large_value_under_a_declared_type_fails_and_names_the_output(tmp_path: Path) -> None:
     text = ONE.replace("{type: any, optional: true}", "string")
     _, run = _ran(tmp_path, lambda work: {"n": "x" * 70_000}, text)
     assert "output `n` is 68 KiB" in _error(run) and "declared string" in _error(run)
 
 
+@pytest.mark.trust("B30")
 def test_more_than_a_mebibyte_of_values_fails(tmp_path: Path) -> None:
     _, run = _ran(tmp_path, lambda work: {f"n{number}": "x" * 60_000 for number in range(20)})
     assert "together" in _error(run)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from yamlflow_nb.domain.event import CustomEventSent, TaskFinished, TaskOutputSet, TimerFired
+import pytest
+
+from yamlflow_nb.domain.event import CustomEventSent, Event, TaskFinished, TaskOutputSet, TimerFired
 from yamlflow_nb.executors.registry import task_types
 from yamlflow_nb.language.validation import validate_text
+from yamlflow_nb.orchestration.event_manager import EventManager, timestamp
 from yamlflow_nb.orchestration.execution_orchestrator import ExecutionOrchestrator
+from yamlflow_nb.orchestration.keepable import UnkeepableVariable
+from yamlflow_nb.orchestration.variable_pool import VariablePool
 
 TEXT = """\
 name: pool
@@ -84,3 +89,32 @@ def test_a_retry_that_is_due_starts_the_next_attempt_and_a_late_result_counts_no
     assert [event.event_type for event in orchestrator.event_manager.query_events("e1", "a.*")] == [
         "a.started", "a.retrying", "a.completed", "a.passed", "a.finished",
     ]  # fmt: skip
+
+
+def test_the_pool_keeps_a_value_as_it_was_given() -> None:
+    pool, given = VariablePool(), {"rows": [1, 2]}
+    pool.set_variable("e1", "a", "table", given)
+    given["rows"].append(3)
+    pool.get_variable("e1", "a.table")["rows"].append(4)
+    assert pool.get_variable("e1", "a.table") == {"rows": [1, 2]}
+
+
+def test_what_cannot_be_kept_is_refused_by_name_before_anything_is_written() -> None:
+    pool = VariablePool()
+    circle: list[Any] = []
+    circle.append(circle)
+    with open(__file__, encoding="utf-8") as handle:
+        for value, place in ((circle, r"a\.x\[0\]"), ({"deep": {1: 2}}, r"a\.x\.deep"), ([handle], r"a\.x\[0\]")):
+            with pytest.raises(UnkeepableVariable, match=place):
+                pool.set_variables("e1", "a", {"fine": 1, "x": value})
+    assert pool.get_all_variables("e1") == {}
+
+
+def test_a_stored_event_stays_as_it_was_published() -> None:
+    manager, payload = EventManager(), {"rows": [1]}
+    manager.publish_event("e1", Event("1", "e1", "a.completed", timestamp(0), "a", payload))
+    payload["rows"].append(2)
+    told = manager.get_event_payload("e1", "a.completed")
+    assert told is not None
+    told["rows"].append(3)
+    assert manager.get_event_payload("e1", "a.completed") == {"rows": [1]}

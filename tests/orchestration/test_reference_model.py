@@ -81,7 +81,7 @@ def written(tree: Tree) -> str:
 
 
 class Model:
-    """What the SPEC says of ``startWhen``, for nodes that complete or fail after a while."""
+    """What the language says of ``startWhen``, for nodes that complete or fail after a while."""
 
     def __init__(self, starts: Starts, outcomes: Outcomes, sent: list[tuple[float, str]]) -> None:
         self.starts, self.outcomes = starts, outcomes

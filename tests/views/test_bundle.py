@@ -45,7 +45,6 @@ def test_the_page_is_a_picture_with_words_and_a_table_with_heads():
     assert [attributes["scope"] for tag, attributes in shown if tag == "th"] == ["col"] * 4 + ["row"] * 2
 
 
-@pytest.mark.trust("B1")
 def test_texts_of_a_run_cannot_become_a_page():
     error = {"code": "YF410", "type": HOSTILE, "message": HOSTILE, "hint": HOSTILE}
     bad = node("a", "failed", title=HOSTILE, reason=HOSTILE, error=error, outputs={HOSTILE: HOSTILE})

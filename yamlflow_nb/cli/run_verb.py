@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -23,23 +25,41 @@ def command(file: str, given: tuple[str, ...], json_: bool, store: str | None) -
     from pathlib import Path
 
     from yamlflow_nb.bootstrap import services
+    from yamlflow_nb.services.command_error import CommandError
     from yamlflow_nb.services.given_inputs import given_inputs
 
-    execution = services(store).executions.start(Path(file), given_inputs(given))
+    with _interrupts_held_back() as held_back:
+        execution = services(store).executions.start(Path(file), given_inputs(given))
     interrupted = False
     try:
+        if held_back:
+            raise KeyboardInterrupt
         if not json_ and sys.stderr.isatty():
             _follow(execution)
         execution.wait(or_waiting=True)
     except KeyboardInterrupt:
         interrupted = True
-        execution.cancel(now=True)
+        with suppress(CommandError):  # it may have ended in this very moment
+            execution.cancel(now=True)
         execution.wait()
     if json_:
         options.print_json(execution.snapshot())
     else:
         click.echo(str(execution))
     return 130 if interrupted else options.exit_code(execution.status)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[list[int]]:
+    """A Ctrl-C while a run is being started is kept until there is a run that can be cancelled."""
+    import signal
+
+    held_back: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held_back.append(number))
+    try:
+        yield held_back
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _follow(execution: Execution) -> None:

@@ -14,7 +14,7 @@ from yamlflow_nb.cli import options
 @click.command("simulate")
 @options.pipeline_file
 @options.inputs
-@click.option("--outcomes", type=click.Path(), help="JSON: node → outcome, or a list of one an attempt")
+@click.option("--outcomes", type=click.Path(), metavar="FILE", help="JSON: node → outcome, or a list of one an attempt")
 @click.option(
     "--event", "sent", type=(float, str), multiple=True, metavar="SECONDS NAME",
     help="custom.NAME, cancel, pause or resume at that second; custom.NAME={...} carries a payload",
@@ -48,9 +48,11 @@ def _script(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CommandError("YF712", f"{path} is no JSON: {error}", 'for example {"extract": {"state": "failed"}}') from None
-    if not isinstance(found, dict):
+    outcomes = found.values() if isinstance(found, dict) else [None]
+    each = (one for outcome in outcomes for one in (outcome if isinstance(outcome, list) else [outcome]))
+    if not all(isinstance(one, dict) for one in each):
         raise CommandError("YF712", f"{path} is no mapping of nodes to outcomes", 'for example {"extract": {"state": "failed"}}')
-    return found
+    return dict(found)
 
 
 def _event(at: float, written: str) -> tuple[float, str, dict[str, Any]]:

@@ -106,18 +106,27 @@ class Diagnostic(_Readable):
 
     def render(self) -> str:
         """Plain text: place, code, message, the line with a caret under it, hint and fix."""
-        place = f"{self.file or '<text>'}:{self.line}:{self.column}: " if self.line else ""
-        lines = [f"{place}{self.severity} {self.code}: {self.message}"]
+        place = f"{_one_line(self.file or '<text>')}:{self.line}:{self.column}: " if self.line else ""
+        lines = [f"{place}{self.severity} {self.code}: {_harmless(self.message)}"]
         if self.line and self.source is not None:
             lines += _excerpt(self.source, self.span)
             for other in self.related:
-                lines.append(f"  {other.message} (line {other.span.line}):")
+                lines.append(f"  {_harmless(other.message)} (line {other.span.line}):")
                 lines += _excerpt(self.source, other.span)
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {_harmless(self.hint)}")
         if self.fix:
-            lines.append(f"  fix: {self.fix.title} (yamlflow validate --fix)")
+            lines.append(f"  fix: {_harmless(self.fix.title)} (yamlflow validate --fix)")
         return "\n".join(lines)
+
+
+def _harmless(text: str) -> str:
+    """A text that cannot steer a terminal: messages and hints quote what a document, an input or a task says."""
+    return text if text.isprintable() else "".join(char if char == "\n" else _one_line(char) for char in text)
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 _WIDEST_EXCERPT = 160

@@ -11,9 +11,9 @@ from typing import Any, Literal, Union
 
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, ValueExpression
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition, Recovery, Repeat, Retry
-from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration
+from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskType
 
-# Verdicts of an expression, four-valued (SPEC 3.1).
+# Verdicts of an expression, four-valued.
 UNKNOWN, TRUE, FALSE, ERROR = 0, 1, 2, 3
 VERDICT_NAMES = ("unknown", "true", "false", "error")
 
@@ -125,3 +125,4 @@ class ExecutionPlan:
     stop_when: TriggerExpression | None
     outputs: Mapping[str, Union[Template, Any]]
     timeout: float | None
+    task_types: Mapping[str, TaskType] = field(default_factory=dict)

@@ -20,7 +20,7 @@ CONTROL_FIELDS: tuple[str, ...] = (
     "onFailure", "retry", "timeout", "waitTimeout", "forEach", "maxParallel", "onItemFailure", "maxFailed", "repeat", "cache",
     "resources", "priority", "onInterrupt", "always", "runOn", "emits", "tags",
 )  # fmt: skip
-"""A node's fields for control (SPEC 2). A task type's fields may not take these names."""
+"""A node's fields for control. A task type's fields may not take these names."""
 PIPELINE_FIELDS: tuple[str, ...] = (
     "apiVersion", "name", "version", "title", "description", "inputVariables", "taskDefinitions", "nodes", "outputs", "stopWhen",
     "timeout", "defaults", "resources", "schedule", "concurrency", "notifications", "tags",
@@ -153,6 +153,10 @@ class PipelineDefinition(Model):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the parsed document with sorted keys and without defaults."""
+        """SHA-256 over the parsed document with sorted keys and without defaults. The head is written out by ``publish``:
+        whether it was written before makes no other content."""
         content = self._document.root.plain() if self._document is not None else self.model_dump(exclude_defaults=True)
+        if isinstance(content, dict):
+            content = {**content, "apiVersion": self.apiVersion, "name": self.qualified_name}
+            content.pop("namespace", None)
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,8 @@ class TaskType:
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
     type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
-    ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here.
+    ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
+    fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TaskType:
     events: tuple[str, ...] = ()
     waits: str | None = None
     on_interrupt: str = "ask"
+    repeatable: Callable[[Mapping[str, Any]], bool] | None = None
     no_templates: Mapping[str, str] = field(default_factory=dict)
     literal: tuple[str, ...] = ()
     summary: str = ""

@@ -23,7 +23,7 @@ class Variable:
 
 
 def type_of(value: Any) -> str:
-    """The variable type of a value: ``null``, one of the types of SPEC 5, or ``any`` for what has no name there.
+    """The variable type of a value: ``null``, one of the language's types, or ``any`` for what has no name there.
 
     >>> type_of(1), type_of(True), type_of([1]), type_of({"path": "a", "sha256": "0", "rows": 1, "schema": {}})
     ('integer', 'boolean', 'array', 'dataframe')

@@ -8,6 +8,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
+
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
@@ -54,7 +56,7 @@ def _plugins() -> dict[str, TaskType]:
             continue
         try:
             loaded = entry.load()
-            found[entry.name] = getattr(loaded, "task_type", None) or loaded.TASK_TYPE
+            found[entry.name] = checked(getattr(loaded, "task_type", None) or loaded.TASK_TYPE)
         except Exception as error:
             warnings.warn(f"task type `{entry.name}` ({entry.value}) cannot be loaded: {error!r}", RuntimeWarning, stacklevel=2)
     return found
@@ -64,6 +66,15 @@ def _plugins() -> dict[str, TaskType]:
 def task_types() -> Mapping[str, TaskType]:
     """Every installed task type by name: ours and those of plugins."""
     return InstalledTypes()
+
+
+def checked(kind: TaskType) -> TaskType:
+    """The type itself. Raises ``TypeError`` where its fields take names that every node has."""
+    taken = {field.alias or name for name, field in kind.fields.model_fields.items()} & {"type", "taskDefinition", *CONTROL_FIELDS}
+    if taken:
+        names = ", ".join(f"`{name}`" for name in sorted(taken))
+        raise TypeError(f"the task type `{kind.name}` may not have the fields {names}: these are fields of every node")
+    return kind
 
 
 def executors(artifacts: ArtifactStore) -> dict[str, TaskExecutor]:

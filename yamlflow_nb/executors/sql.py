@@ -10,7 +10,7 @@ from pydantic import model_validator
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier
+from yamlflow_nb.executors.bound_sql import bound_sql, only_reads, quoted_identifier
 from yamlflow_nb.executors.declared import is_reference, text_of
 
 _BOUND = "values go in as bind parameters: write `:name` in the query and bind it by inputBindings"
@@ -40,6 +40,7 @@ TASK_TYPE = TaskType(
     fields=SqlFields,
     outputs={"result": "dataframe", "row_count": "integer", "columns": "array", "first": "object"},
     on_interrupt="ask",
+    repeatable=lambda fields: isinstance(fields.get("query"), str) and only_reads(fields["query"]),
     no_templates={"query": _BOUND},
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )
@@ -89,7 +90,7 @@ class SQLExecutor:
             if count == 0:
                 raise TaskFailed("NoStatement", "the query holds no statement")
             if count == 1:
-                return _selected(database.sql(query, params=values) if values else database.sql(query))
+                return _selected(_one(database, query, values))
             if work.fields.get("statements") != "many":
                 raise TaskFailed("ManyStatements", "the query holds several statements; write `statements: many` to run them all")
             return _Result(database.execute(query, values or None).df())
@@ -109,6 +110,17 @@ class SQLExecutor:
                 return _Result(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
         finally:
             database.dispose()
+
+
+def _one(database: Any, query: str, values: dict[str, Any]) -> Any:
+    import duckdb
+
+    try:
+        return database.sql(query, params=values) if values else database.sql(query)
+    except (duckdb.BinderException, duckdb.CatalogException):
+        # Nothing has run yet; asked in the other way, the database draws the line and a caret.
+        database.execute(query, values or None)
+        raise
 
 
 class _Result(NamedTuple):

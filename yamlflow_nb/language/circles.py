@@ -176,7 +176,7 @@ class _Search:
                     for target in self._possible.failing(item, wish)[:_ENOUGH]:
                         if target != self._index:
                             self.found.append(Hindrance(target, self._place(node), item.text))
-        size = self._possible.size(items, self._index)
+        size = self._possible.size(self._possible.distinct(items, self._index) if counted else items, self._index)
         out_of_reach = isinstance(node, Quantified) and counted and not _within_reach(node, want, size)
         waits = [] if out_of_reach else [hindrance for hindrance in self.found[before:] if hindrance.waits_for is not None]
         self.found[before:] = waits or [Hindrance(None, self._place(node), str(size), "count")]

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarN
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS, VARIABLE_TYPES
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskFields, TaskType
 from yamlflow_nb.domain.variable import fits, type_of
+from yamlflow_nb.language.bound_form import unbound
 from yamlflow_nb.language.quoting import shown
 from yamlflow_nb.language.reading import INVALID, Reading, anything, boolean, integer_from, list_of, text
 
@@ -94,9 +95,27 @@ def inputs(reading: Reading, path: Path, node: DocumentNode) -> dict[str, InputD
         if "enum" in values:
             values["enum"] = list(values["enum"])
         declared = found[name] = InputDeclaration.of(values)
+        _check_bounds(reading, (*path, name), declared)
         if declared.has_default:
             _check_default(reading, (*path, name, "default"), declared)
     return found
+
+
+def _check_bounds(reading: Reading, path: Path, declared: InputDeclaration) -> None:
+    """``minimum``, ``maximum`` and ``enum`` speak of values of the declared type."""
+    bounds = {name: getattr(declared, name) for name in ("minimum", "maximum") if getattr(declared, name) is not None}
+    if declared.type in ("integer", "number"):
+        for name, bound in bounds.items():
+            if not fits(bound, "number"):
+                reading.report("YF130", (*path, name), f"`{name}` must be a number, this is {type_of(bound)}")
+                return
+        if len(bounds) == 2 and bounds["minimum"] > bounds["maximum"]:
+            reading.report("YF130", (*path, "maximum"), f"the maximum is below the minimum {bounds['minimum']}")
+    for index, value in enumerate(declared.enum or ()):
+        if declared.type not in ("date", "datetime") and not fits(value, declared.type):
+            reading.report(
+                "YF130", (*path, "enum", index), f"a value of type {declared.type} is expected, this is {type_of(value)}"
+            )
 
 
 def _check_default(reading: Reading, path: Path, declared: InputDeclaration) -> None:
@@ -149,7 +168,7 @@ def task_fields(
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
-            reading.report("YF134", (*path, name), f"`{name}` may not hold {{{{ }}}}", kind.no_templates[name])
+            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name]))
     try:
         kind.fields.model_validate(plain)
     except ValidationError as error:
@@ -203,7 +222,10 @@ def _report_fields(reading: Reading, path: Path, kind: TaskType, error: Validati
             reading.report("YF122", path, f"a `{kind.name}` task needs `{name}`")
         elif name:
             said = f"`{name}`: {message[:1].lower()}{message[1:]}".replace("input should be", "must be")
-            reading.report("YF133", (*path, name), said)
+            words = re.findall(r"'([^']*)'", message) if detail["type"] == "literal_error" and len(detail["loc"]) == 1 else ()
+            close = reading.near(plain[name], words) if words and isinstance(plain.get(name), str) else None
+            hint = f"did you mean `{close}`?" if close else None
+            reading.report("YF133", (*path, name), said, hint, replace=(f"write `{close}`", close) if close else None)
         elif not any(_has_template(value) for value in plain.values()) or detail["type"] == "value_error":
             reading.report("YF133", path, message)
 

@@ -30,7 +30,7 @@ from yamlflow_nb.language.reading import (
 )
 
 LONGEST_NAME = 64
-_API = re.compile(r"yamlflow/v([0-9]+)\Z")
+_API = re.compile(r"yamlflow/v([0-9]+)(?:\.([0-9]+))?(?:(?:alpha|beta)[0-9]*)?\Z")
 
 
 def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
@@ -85,12 +85,15 @@ def _api_version(reading: Reading, root: MappingNode) -> bool:
     if value == API_VERSION:
         return True
     known = _API.match(value) if isinstance(value, str) else None
-    if known and int(known[1][:9]) > 1:
+    if known and (int(known[1][:9]) > 1 or (known[1] == "1" and int((known[2] or "0")[:9]) > 0)):
         message = f"the document is of {shown(value)}, this yamlflow_nb reads `{API_VERSION}`"
         reading.report("YF139", ("apiVersion",), message, 'a newer one reads it: pip install -U "yamlflow_nb"')
         return False
-    replace = (f"write {API_VERSION}", API_VERSION)
-    reading.report("YF139", ("apiVersion",), f"`apiVersion` must be `{API_VERSION}`", f"write {API_VERSION}", replace=replace)
+    # Where nothing is written the place is the key, which is not to be replaced.
+    replace = (f"write {API_VERSION}", API_VERSION) if node.start < node.end else None
+    said = f", this is {shown(value)}" if isinstance(value, str) else ""
+    message = f"`apiVersion` must be `{API_VERSION}`{said}"
+    reading.report("YF139", ("apiVersion",), message, f"write {API_VERSION}", replace=replace)
     return True
 
 
@@ -101,17 +104,25 @@ def _name(reading: Reading, root: MappingNode, values: dict[str, Any]) -> None:
         hint = "put `name: my_pipeline` in the first line"
         reading.report("YF122", ("name",), "a pipeline needs `name`", hint)
         return
-    value = text(reading, ("name",), node)
+    # A number is no name in quotes either.
+    value = node.text if type(node) is ScalarNode and node.text else text(reading, ("name",), node)
     if value is INVALID:
         return
-    namespace, slash, name = value.rpartition("/")
+    namespace, slash, name = value.partition("/")
+    if not slash:
+        namespace, name = "", value
+    longest = max(len(namespace), len(name))
     if not NAME.match(name) or (slash and not NAME.match(namespace)):
-        better = suggested(name) if name else "my_pipeline"
+        parts = [suggested(part) for part in (namespace, name) if part] or ["my_pipeline"]
+        better = "/".join(parts)
         hint = "[a-z][a-z0-9_]*, with a namespace before a `/` if there is one"
-        replace = (f"write `{better}`", better) if not slash else None
-        reading.report("YF135", ("name",), f"{shown(value)} is no name of a pipeline", hint, replace=replace)
-    elif len(name) > LONGEST_NAME:
-        reading.report("YF135", ("name",), f"a name has at most {LONGEST_NAME} characters, this has {len(name)}")
+        reading.report(
+            "YF135", ("name",), f"{shown(value)} is no name of a pipeline", hint, replace=(f"write `{better}`", better)
+        )  # fmt: skip
+    elif longest > LONGEST_NAME:
+        reading.report("YF135", ("name",), f"a name has at most {LONGEST_NAME} characters, this has {longest}")
+    elif not isinstance(node.value, str):  # type: ignore[union-attr]
+        text(reading, ("name",), node)
     else:
         values["name"] = name
         if slash:

@@ -1,4 +1,4 @@
-"""The default ``startWhen``: what a node that says nothing waits for, read off the names that it uses (SPEC 3.2)."""
+"""The default ``startWhen``: what a node that says nothing waits for, read off the names that it uses."""
 
 from __future__ import annotations
 

@@ -11,6 +11,23 @@ _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)")
 FORMS = "`500ms`, `10s`, `5m`, `2h`, `1d`, or a number of seconds"
 
 
+_WORDS = re.compile(
+    r"\s*([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(?:(?P<ms>ms|msecs?|milliseconds?)|(?P<s>s|secs?|seconds?)|(?P<m>m|mins?|minutes?)"
+    r"|(?P<h>h|hrs?|hours?)|(?P<d>d|days?))\s*",
+    re.IGNORECASE,
+)
+
+
+def meant_duration(value: Any) -> str | None:
+    """The duration that a text means which is written otherwise; None where there is none.
+
+    >>> meant_duration("5 minutes"), meant_duration("10S"), meant_duration("soon")
+    ('5m', '10s', None)
+    """
+    found = _WORDS.fullmatch(value) if isinstance(value, str) else None
+    return f"{found[1]}{found.lastgroup}" if found is not None else None
+
+
 def parse_duration(value: Any) -> float | None:
     """Seconds, or None when the value is no duration (also when it is negative or not finite).
 

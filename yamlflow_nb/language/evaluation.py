@@ -108,7 +108,7 @@ def _present(expression: ValueExpression, names: Names) -> Any:
 
 
 def _located(expression: ValueExpression, failure: _Failure) -> ExpressionError:
-    first, last = _place(expression, failure.node)
+    first, last = place_of_part(expression, failure.node)
     text = expression.text.strip()
     message = failure.message if text in failure.message else f"{failure.message} (in `{clipped_text(text)}`)"
     hint = None
@@ -122,7 +122,8 @@ def clipped_text(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _place(expression: ValueExpression, node: ast.AST) -> tuple[int, int]:
+def place_of_part(expression: ValueExpression, node: ast.AST) -> tuple[int, int]:
+    """Where a part of an expression stands in the text that the expression stands in."""
     first, last = getattr(node, "col_offset", None), getattr(node, "end_col_offset", None)
     if first is None or last is None:
         return expression.start, expression.end
@@ -243,12 +244,14 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
     def _slice(self, node: ast.AST, base: Any, bounds: ast.Slice) -> Any:
         if not isinstance(base, (list, tuple, str)):
             raise _Failure(node, f"a slice of {kind_of(base)}: only texts and arrays have parts")
-        edges = [None if bound is None else self.used(bound) for bound in (bounds.lower, bounds.upper)]
+        edges = [None if bound is None else self.used(bound) for bound in (bounds.lower, bounds.upper, bounds.step)]
         for edge in edges:
             if edge is not None and (not isinstance(edge, int) or isinstance(edge, bool)):
                 raise _Failure(node, f"a slice goes by integers, not {kind_of(edge)}")
+        if edges[2] == 0:
+            raise _Failure(node, "the step of a slice cannot be 0")
         self._pay(node, base)
-        return base[edges[0] : edges[1]]
+        return base[slice(*edges)]
 
     def _list(self, node: ast.List) -> list[Any]:
         return [self.used(value) for value in node.elts]
@@ -338,10 +341,23 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             if first == "string" and len(left) + len(right) > MOST_TEXT:
                 raise _Failure(node, f"a text of {len(left) + len(right)} characters; the limit is {MOST_TEXT}")
             return left + right if first == "string" else [*left, *right]
+        if operator is ast.Mult and {first, second} & {"string", "array"} and "integer" in (first, second):
+            return self._repeated(node, *((left, right) if second == "integer" else (right, left)))
         hint = "; use str(x) to join texts" if operator is ast.Add and "string" in (first, second) else ""
         raise _Failure(
             node, f"`{_SYMBOLS[operator]}` has no meaning between {first} {clipped(left)} and {second} {clipped(right)}{hint}"
         )
+
+    def _repeated(self, node: ast.AST, value: Any, times: int) -> Any:
+        """A text or array several times over, as in Python; its size is known before it is made."""
+        size = len(value) * max(0, times)
+        if isinstance(value, str) and size > MOST_TEXT:
+            raise _Failure(node, f"a text of {clipped(size)} characters; the limit is {MOST_TEXT}")
+        self.steps += size // 100
+        self._pay(node)
+        empty: Any = "" if isinstance(value, str) else []
+        # Python repeats by machine integers only, also what stays empty.
+        return (value if isinstance(value, str) else list(value)) * times if size else empty
 
     def _arithmetic(self, node: ast.AST, operator: type[ast.AST], left: Any, right: Any) -> Any:
         try:
@@ -373,6 +389,9 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             return Absent(ast.unparse(node))
         if name == "range":
             self._pay_for(node, values, named)
+        while named and len(values) < len(function.parameters) and function.parameters[len(values)].name in named:
+            # What Python's own functions call a parameter is not what the table calls it.
+            values.append(named.pop(function.parameters[len(values)].name))
         try:
             result = function.run(*values, **named)
         except WrongValue as wrong:
@@ -447,4 +466,4 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
 _FREE: list[_Evaluator] = []
 """Evaluators at rest. Taking and giving back are atomic, so threads never share one."""
 
-__all__ = ["AbsentError", "ExpressionError", "evaluate", "evaluate_condition", "render", "render_display"]
+__all__ = ["AbsentError", "ExpressionError", "evaluate", "evaluate_condition", "place_of_part", "render", "render_display"]

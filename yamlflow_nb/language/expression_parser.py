@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import NoReturn, cast
 
 from yamlflow_nb.domain.expression import (
@@ -26,12 +28,37 @@ from yamlflow_nb.language.tokenizer import Token, Tokenizer, refuse
 from yamlflow_nb.language.value_parser import parse_template, parse_value
 
 MOST_DEPTH = 48
+MOST_CLOSED = 4096
+LONGEST_PATTERN = 256
+"""Longer texts are not tried again to see what closes them."""
 _QUANTIFIERS = ("all", "any", "none", "count")
 _CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 def parse_trigger(text: str) -> TriggerExpression:
     """A trigger's tree; offsets count in ``text``. Raises ``ExpressionSyntaxError``."""
+    try:
+        return _parsed(text)
+    except ExpressionSyntaxError as error:
+        raise _with_closing(text, error) from None
+
+
+def _with_closing(text: str, error: ExpressionSyntaxError) -> ExpressionSyntaxError:
+    """The error; with the fix that closes what is open, where nothing else is wrong."""
+    problem = error.problems[0]
+    closing = {"YF202": ")", "YF213": " }}"}.get(problem.code)
+    if closing is None or problem.fix is not None or len(text) > MOST_CLOSED:
+        return error
+    end = len(text.rstrip())
+    try:
+        _parsed(text[:end] + closing)
+    except ExpressionSyntaxError:
+        return error
+    fix = (f"close it with `{closing.strip()}`", [(end, end, closing)])
+    return ExpressionSyntaxError([replace(problem, fix=fix)])
+
+
+def _parsed(text: str) -> TriggerExpression:
     tokens = Tokenizer(text)
     if tokens.token.kind == "end":
         refuse("YF203", "the expression is empty", 0, max(1, len(text)), 'write "event:extract.completed", or true or false')
@@ -86,7 +113,7 @@ def _unary(tokens: Tokenizer, depth: int) -> TriggerNode:
         tokens.take()
         return inside
     if token.kind == "value":
-        return ValueAtom(parse_value(tokens.text, token.start, token.end), token.start, token.end)
+        return ValueAtom(parse_value(tokens.text, token.start, token.end, in_trigger=True), token.start, token.end)
     if token.kind == "word":
         return _word(tokens, token)
     return _no_atom(tokens, token)
@@ -95,6 +122,9 @@ def _unary(tokens: Tokenizer, depth: int) -> TriggerNode:
 def _event(token: Token) -> EventAtom | PatternAtom:
     """event := "event:" (SOURCE | PATTERN) "." EVENT"""
     if "*" in token.source:
+        if len(token.source) > LONGEST_PATTERN:
+            message = f"a pattern has at most {LONGEST_PATTERN} characters, this has {len(token.source)}"
+            refuse("YF209", message, token.start, token.end, "several short ones: any(event:a_*.completed, event:b_*.completed)")
         return PatternAtom(token.source, token.name, token.start, token.end)
     if not token.source[0].isalpha():
         refuse("YF204", f"`{token.source}` is no id: it begins with a small letter", token.start, token.end)
@@ -117,6 +147,10 @@ def _word(tokens: Tokenizer, token: Token) -> TriggerNode:
             None,
             (f"write `{upper}`", [(token.start, token.end, upper)]),
         )
+    meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(token.text.lower())
+    if meant:
+        fix = (f"write `{meant}`", [(token.start, token.end, meant)])
+        refuse("YF201", f"`{token.text}` is a text, no condition", token.start, token.end, f"write {meant}", fix)
     source, dot, name = token.text.partition(".")
     if dot and source and name:
         fixed = f"event:{token.text}"
@@ -178,12 +212,14 @@ def _listed(tokens: Tokenizer, owner: Token) -> EventAtom | PatternAtom:
         return _event(token)
     if token.kind == "end":
         refuse("YF202", f"`{owner.text}(` is never closed", owner.start, owner.end + 1, "close it with `)`")
+    listed = token.kind == "word" and re.fullmatch(r"[a-z0-9_*]+\.[a-z][a-z0-9_]*", token.text)
     refuse(
         "YF205",
         f"`{owner.text}(...)` lists events, not `{token.text}`",
         token.start,
         token.end,
         f"write {owner.text}(event:a.completed, event:b_*.completed)",
+        (f"write `event:{token.text}`", [(token.start, token.start, "event:")]) if listed else None,
     )
 
 

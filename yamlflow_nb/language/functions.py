@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import posixpath
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -79,7 +80,12 @@ def same(left: Any, right: Any) -> bool:
 
 def text_form(value: Any) -> str:
     """A value in the middle of a text: strings as they are, everything else as compact JSON, dates as ISO text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_iso)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dt.date):
+        # JSON has no dates: the quotes around one would end up in the middle of a path.
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_iso)
 
 
 def _iso(value: Any) -> Any:
@@ -134,9 +140,12 @@ def _int(x: Any) -> int:
 
 def _float(x: Any) -> float:
     try:
-        return float("x" if isinstance(x, str) and "_" in x else x)
+        number = float("x" if isinstance(x, str) and "_" in x else x)
     except (ValueError, OverflowError):
         raise WrongValue(f"{clipped(x)} is no number") from None
+    if isinstance(x, str) and not math.isfinite(number):
+        raise WrongValue(f"{clipped(x)} is no finite number")
+    return number
 
 
 def _bool(x: Any) -> bool:
@@ -178,19 +187,20 @@ def _contains(x: Any, item: Any) -> bool:
 
 
 def _unique(array: list[Any]) -> list[Any]:
-    seen: set[Any] = set()
-    found: list[Any] = []
+    found: dict[Any, Any] = {}
     for value in array:
-        key: tuple[str, Any] = (
-            kind_of(value) if kind_of(value) != "integer" else "number",
-            json.dumps(value, sort_keys=True, default=_iso),
-        )
-        number = float(value) if key[0] == "number" and abs(value) < 2**53 else None
-        key = (key[0], number if number is not None else key[1])
-        if key not in seen:
-            seen.add(key)
-            found.append(value)
-    return found
+        found.setdefault(_identity(value), value)
+    return list(found.values())
+
+
+def _identity(value: Any) -> Any:
+    """What two values have in common exactly when they are ``same``; Python itself finds 1 and 1.0 equal."""
+    kind = kind_of(value)
+    if kind == "array":
+        return kind, tuple(map(_identity, value))
+    if kind == "object":
+        return kind, frozenset((key, _identity(item)) for key, item in value.items())
+    return "number" if kind == "integer" else kind, value
 
 
 def _range(a: int, b: int | None = None) -> list[int]:
@@ -221,8 +231,13 @@ def _from_json(s: str) -> Any:
             raise ValueError("a number of more than 256 bits")
         return int(text)
 
+    def real(text: str) -> float:
+        if not math.isfinite(float(text)):
+            raise ValueError("a number that is too large")
+        return float(text)
+
     try:
-        return json.loads(s, parse_constant=refuse, parse_int=number)
+        return json.loads(s, parse_constant=refuse, parse_int=number, parse_float=real)
     except (ValueError, RecursionError) as error:
         raise WrongValue(f"this is no JSON: {str(error)[:80]}") from None
 
@@ -385,6 +400,10 @@ GUARDS = frozenset({"default", "coalesce", "defined"})
 
 def fits_kind(value: Any, kinds: str) -> bool:
     """Whether a value is of one of the kinds of a parameter; an integer is a number."""
-    kind = kind_of(value)
+    return kind_fits(kind_of(value), kinds)
+
+
+def kind_fits(kind: str, kinds: str) -> bool:
+    """The same for the name of a kind."""
     wanted = kinds.split("|")
     return "any" in wanted or kind in wanted or (kind == "integer" and "number" in wanted)

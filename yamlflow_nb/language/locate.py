@@ -9,7 +9,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic, Edit, Fix, Related, Severi
 from yamlflow_nb.domain.document import Document, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.quoting import escaped_for, plain_stays_itself, quoted
-from yamlflow_nb.language.scalar_places import offsets_within
+from yamlflow_nb.language.scalar_places import exact_offsets, offsets_within
 
 if TYPE_CHECKING:
     from yamlflow_nb.language.problem import Problem
@@ -76,9 +76,10 @@ def scalar_edits(document: Document, path: Path, edits: Sequence[Replacement]) -
     mapped = []
     for start, end, text in edits:
         written = escaped_for(node.style, text)
-        if written is None:
+        place = exact_offsets(document, path, start, end)
+        if written is None or place is None:
             return None
-        mapped.append((*offsets_within(document, path, start, end), written))
+        mapped.append((*place, written))
     return mapped
 
 

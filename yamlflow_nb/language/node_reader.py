@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode
+from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import BoundTemplate, NodeExpressions
 from yamlflow_nb.domain.pipeline_definition import (
     BUILT_IN_EVENTS,
@@ -18,7 +18,7 @@ from yamlflow_nb.domain.pipeline_definition import (
 )
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import (
     INVALID,
     Reader,
@@ -36,6 +36,7 @@ from yamlflow_nb.language.reading import (
 
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 LONGEST_ID = 50
+_MOST_MENDED = 20
 _NO_EXPRESSIONS = NodeExpressions()
 Slots = tuple[str, ...]
 
@@ -322,7 +323,9 @@ class NodeReader:
         if written is None:
             reading.report("YF122", path, "a node needs `id`")
             return f"?{path[-1]}"
-        value = text(reading, place, written)
+        # A number is no id in quotes either.
+        numeric = type(written) is ScalarNode and written.text and not NAME.match(written.text)
+        value = written.text if numeric else text(reading, place, written)  # type: ignore[union-attr]
         if value is INVALID:
             return f"?{path[-1]}"
         if value in self.places:
@@ -330,12 +333,26 @@ class NodeReader:
             return f"?{path[-1]}"
         self.places[value] = place
         if not NAME.match(value):
-            reading.report("YF135", place, f"{shown(value)} is no id", f"ids are [a-z][a-z0-9_]*, for example `{suggested(value)}`")
+            better = suggested(value)
+            # What else speaks of the node would have to follow.
+            alone = len(reading.found) < _MOST_MENDED and reading.document.source.text.count(value) == 1
+            alone = alone and better not in RESERVED_NAMES and not self.is_taken(better)
+            reading.report(
+                "YF135", place, f"{shown(value)} is no id", f"ids are [a-z][a-z0-9_]*, for example `{better}`",
+                replace=(f"write `{better}`", better) if alone else None,
+            )  # fmt: skip
         elif len(value) > LONGEST_ID:
             reading.report("YF135", place, f"an id has at most {LONGEST_ID} characters, this has {len(value)}")
         elif value in RESERVED_NAMES:
             reading.report("YF137", place, f"`{value}` is reserved", f"reserved: {', '.join(sorted(RESERVED_NAMES))}")
         return str(value)
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a node of the document has this id."""
+        nodes = self.reading.document.find(("nodes",))
+        items = nodes.items if isinstance(nodes, SequenceNode) else ()
+        ids = (item.items.get("id") for item in items if isinstance(item, MappingNode))
+        return any(isinstance(one, ScalarNode) and one.text == name for one in ids)
 
     def what(self, path: Path, node: MappingNode, own: dict[str, DocumentNode], written: Written) -> None:
         """What the node does: a task that it names, or one written in the node itself."""
@@ -383,7 +400,7 @@ class NodeReader:
         if name not in self.tasks:
             close = reading.near(name.partition("@")[0], self.tasks)
             hint = f"did you mean `{close}`?" if close else f"tasks here: {', '.join(self.tasks) or 'none'}"
-            replace = (f"write `{close}`", close) if close else None
+            replace = (f"write `{close}`", as_scalar(close)) if close else None
             reading.report("YF141", (*path, "taskDefinition"), f"there is no task definition {shown(name)}", hint, replace=replace)
             return ()
         if name not in self.task_templates:

@@ -336,6 +336,7 @@ class Possibilities:
             wanted = want is (node.quantifier == "any")
             self._at_least(1 if wanted else None, items, wanted, goal, owner)
         else:
+            items = self.distinct(items, owner)
             for at_least, at_most in count_ranges(node, want):
                 self._between(at_least, at_most, items, goal, owner)
 
@@ -351,6 +352,20 @@ class Possibilities:
         gate = self._gate(2, goal)
         self._at_least(at_least, items, True, gate, owner)
         self._at_least(max(0, self.size(items, owner) - at_most), items, False, gate, owner)
+
+    def distinct(self, items: tuple[EventAtom | PatternAtom, ...], owner: int) -> tuple[EventAtom | PatternAtom, ...]:
+        """A list without what another item of it stands for: an event is counted once."""
+        once = {item.text: item for item in items}
+        patterns = [item for item in once.values() if isinstance(item, PatternAtom)]
+        if len(once) == len(items) and (not patterns or len(patterns) == len(items)):
+            return items
+
+        def covered(item: EventAtom | PatternAtom) -> bool:
+            at = self.positions.get(item.source) if isinstance(item, EventAtom) else None
+            members = (self.matched(other.pattern).members for other in patterns if other.event == item.event)
+            return at is not None and at != owner and any(at in found for found in members)
+
+        return tuple(item for item in once.values() if not covered(item))
 
     def size(self, items: tuple[EventAtom | PatternAtom, ...], owner: int) -> int:
         """How many atoms a list stands for."""

@@ -1,4 +1,4 @@
-"""Which nodes can start at all, which are finally nodes, and who waits for whom in a circle (SPEC 3.2, 3.3)."""
+"""Which nodes can start at all, which are finally nodes, and who waits for whom in a circle."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, TriggerNode
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.language.durations import FORMS, parse_duration
+from yamlflow_nb.language.durations import FORMS, meant_duration, parse_duration
 from yamlflow_nb.language.expression_parser import parse_trigger
 from yamlflow_nb.language.locate import diagnostic_at, diagnostic_for, place_of
 from yamlflow_nb.language.nearest import nearest
@@ -189,7 +189,12 @@ def integer_from(least: int | None) -> Reader:
 
 def duration(reading: Reading, path: Path, node: DocumentNode) -> Any:
     seconds = parse_duration(node.value) if type(node) is ScalarNode else None
-    return seconds if seconds is not None else reading.report("YF125", path, f"{_name(path)} is no duration", f"durations: {FORMS}")
+    if seconds is not None:
+        return seconds
+    meant = meant_duration(node.value) if type(node) is ScalarNode else None
+    replace = (f"write {meant}", meant) if meant is not None else None
+    hint = f"write {meant}" if meant is not None else f"durations: {FORMS}"
+    return reading.report("YF125", path, f"{_name(path)} is no duration", hint, replace=replace)
 
 
 def one_of(*choices: str) -> Reader:

@@ -32,14 +32,21 @@ def offsets_within(document: Document, path: Path, start: int, end: int) -> tupl
     node = document.find(path)
     if node is None:
         return 0, 0
+    return exact_offsets(document, path, start, end) or (node.start, node.end)
+
+
+def exact_offsets(document: Document, path: Path, start: int, end: int) -> tuple[int, int] | None:
+    """The very characters, or None where there is no scalar, or it could not be read again: a wide place will do for a
+    finding, but an edit of it would take away too much."""
+    node = document.find(path)
     if not isinstance(node, ScalarNode):
-        return node.start, node.end
+        return None
     raw = document.source.text[node.start : node.end]
     if raw == node.text:
         return node.start + start, node.start + max(start, end)
     pieces = _pieces(raw, node)
     if pieces is None:
-        return node.start, node.end
+        return None
     base = node.start
     if start >= len(pieces):
         # Behind the last character: before the closing quote.
@@ -123,8 +130,8 @@ def _block_pieces(raw: str, style: str, text: str) -> list[_Piece] | None:
     for indentation in range(deepest, -1, -1):
         pieces = _literal(lines, indentation) if style == "|" else _folded(lines, indentation)
         read = "".join(piece[0] for piece in pieces)
-        # Chomping takes or leaves breaks at the end, of which the raw text may have lost some.
-        if read.rstrip("\n") == text.rstrip("\n"):
+        # Chomping takes or leaves breaks at the end, of which the raw text may have lost some, and the blanks before them.
+        if read.rstrip() == text.rstrip():
             return pieces
     return None
 

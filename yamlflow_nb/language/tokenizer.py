@@ -91,6 +91,8 @@ def _broken_event(text: str, start: int, end: int) -> NoReturn:
     source, dot, _ = body.partition(".")
     if body and re.fullmatch(r"[a-z0-9_*]+\.[a-z][a-z0-9_]*", body):
         fixed = f"event:{body}"
+        if fixed == text:
+            refuse("YF204", f"behind `{text}` stands what belongs to no event", start, end, "an event takes no arguments")
         refuse(
             "YF204", "no space goes into an event atom", start, end, f"write {fixed}", (f"write `{fixed}`", [(start, end, fixed)])
         )
@@ -125,6 +127,9 @@ def _stray(text: str, start: int) -> NoReturn:
     char = text[start]
     if char in _DOUBLED:
         doubled = _DOUBLED[char]
+        if text[:start].endswith(doubled):
+            fix = (f"write `{doubled}`", [(start, start + 1, "")])
+            refuse("YF201", f"`{doubled}{char}` is written `{doubled}`", start, start + 1, None, fix)
         refuse(
             "YF201",
             f"`{char}` is written `{doubled}`",
@@ -133,6 +138,13 @@ def _stray(text: str, start: int) -> NoReturn:
             None,
             (f"write `{doubled}`", [(start, start + 1, doubled)]),
         )
+    turned = {"=>": ">=", "=<": "<="}.get(text[start : start + 2])
+    if turned:
+        fix = (f"write `{turned}`", [(start, start + 2, turned)])
+        refuse("YF201", f"`{text[start : start + 2]}` is written `{turned}`", start, start + 2, None, fix)
+    if char == "=" and text[:start].rstrip().endswith(")"):
+        fix = ("write `==`", [(start, start + 1, "==")])
+        refuse("YF201", "`=` compares nothing; a count is compared with `==`", start, start + 1, "did you mean `==`?", fix)
     hints = {
         "=": "values are compared inside {{ }}: {{ a.n == 1 }}",
         "{": "a value expression stands in double braces: {{ a.n > 0 }}",

@@ -5,20 +5,22 @@ parser sees, so that reading goes on as if it had been quoted.
 
 When is a comment a cut? A plain scalar that holds an expression (it stands under a key for expressions, or contains
 ``event:`` or ``{{``) and is followed by `` #`` is refused when the comment goes on like an expression (it holds ``&&``,
-``||``, ``event:``, ``{{`` or ``}}``), when a letter or digit follows the ``#`` at once (``#1 && b``), or when what stands
-before it is incomplete. ``event:a.completed  # wait for a`` is a comment.
+``||``, ``event:``, ``{{`` or ``}}``), when a digit follows the ``#`` at once (``#1 && b``), or when what stands before it
+is incomplete. ``event:a.completed  # wait for a`` is a comment.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, ScalarNode
 from yamlflow_nb.domain.source import SourceText
+from yamlflow_nb.language.expression_parser import parse_template, parse_trigger
 from yamlflow_nb.language.locate import diagnostic_at
+from yamlflow_nb.language.problem import ExpressionSyntaxError
 from yamlflow_nb.language.quoting import quoted_source, shown
 
 EXPRESSION_KEYS = frozenset({"startWhen", "skipWhen", "stopWhen", "failWhen", "retryWhen", "until", "forEach", "when"})
@@ -41,6 +43,10 @@ class Repair(NamedTuple):
     end: int
     text: str
     diagnostic: Diagnostic
+
+    def within(self, repairs: Iterable[Repair]) -> bool:
+        """Whether it is part of a longer one, found later."""
+        return any(one.start < self.start and self.end <= one.end for one in repairs)
 
     def blanked(self, text: str) -> str:
         """A text of the same length with a quoted blank in the value's place."""
@@ -74,23 +80,41 @@ def _in_line(source: SourceText, place: int) -> Iterator[Repair]:
         value, start = block["value"], line_start + block.start("value")
         code = _block_code(value)
         if code is not None:
-            yield _repair(source, code, start, start + len(_without_comment(value)))
+            end = start + len(_without_comment(value))
+            yield _repair(source, code, start, _continued(text, line_start, end) if code != "YF119" else end)
             return
-    for first in _unquoted_braces(line):
+    for first, code in _unquoted_values(line):
         last = _flow_end(line, first)
-        if last - first > len("{{}"):
-            yield _repair(source, "YF113", line_start + first, line_start + last)
+        if code == "YF114" or "}}" in line[first:last]:
+            yield _repair(source, code, line_start + first, line_start + last)
+
+
+_CONTINUATION = re.compile(r"(?:\r\n|\n)([ ]+)([^\r\n]+)")
+
+
+def _continued(text: str, line_start: int, end: int) -> int:
+    """The end of a value that goes on in deeper lines; a comment, a key or a list item ends it."""
+    own = len(text) - len(text[line_start:].lstrip(" -")) - line_start
+    while (found := _CONTINUATION.match(text, end)) is not None:
+        line = found[2].rstrip()
+        if len(found[1]) <= own or line.startswith(("#", "- ")) or re.match(rf"(?:{_KEY})|[A-Za-z_]\w*:\Z", line + " "):
+            break
+        kept = _without_comment(line)
+        end = found.start(2) + len(kept)
+        if kept != line:
+            break
+    return end
 
 
 def _block_code(value: str) -> str | None:
     """Which mistake a value of a block line is."""
-    if value.startswith("{{"):
+    if value.startswith("{{") and "}}" in value:
         return "YF113"
     if _EXPRESSION_TAG.match(value):
         return "YF114"
     if _RESERVED.match(value):
         return "YF119"
-    if value[0] not in "\"'|>[{&*!#?" and re.search(r":[ \t]|:\Z", value) and not value.endswith(":"):
+    if value[0] not in "\"'|>[{&*!#?:" and re.search(r":[ \t]|:\Z", value) and not value.endswith(":"):
         return "YF119"
     return None
 
@@ -106,8 +130,9 @@ def _repair(source: SourceText, code: str, start: int, end: int) -> Repair:
     raw = source.text[start:end]
     message, hint = _MESSAGES[code]
     what = shown(raw) if code != "YF119" else f"{_meaning(raw)}: {shown(raw)}"
+    short = len(raw) < 80 and "\n" not in raw
     diagnostic = diagnostic_at(
-        source, code, start, end, message.format(what), hint=f"{hint}: {quoted_source(raw)}" if len(raw) < 80 else hint,
+        source, code, start, end, message.format(what), hint=f"{hint}: {quoted_source(raw)}" if short else hint,
         fix=(hint, [(start, end, quoted_source(raw))]),
     )  # fmt: skip
     return Repair(start, end, raw, diagnostic)
@@ -126,8 +151,8 @@ def _without_comment(value: str) -> str:
     return value.rstrip()
 
 
-def _unquoted_braces(line: str) -> Iterator[int]:
-    """Where ``{{`` stands at the beginning of a value, outside quotes."""
+def _unquoted_values(line: str) -> Iterator[tuple[int, str]]:
+    """Where ``{{`` or the ``!`` of an expression stands at the beginning of a value, outside quotes, and which mistake it is."""
     quote = ""
     before = ""
     position = 0
@@ -140,8 +165,8 @@ def _unquoted_braces(line: str) -> Iterator[int]:
                 quote = ""
         elif char in "\"'" and before in ("", ":", "-", ",", "[", "{"):
             quote = char
-        elif line.startswith("{{", position) and before in (":", "-", ",", "["):
-            yield position
+        elif before in (":", "-", ",", "[") and (line.startswith("{{", position) or _EXPRESSION_TAG.match(line, position)):
+            yield position, "YF113" if char == "{" else "YF114"
             position = _flow_end(line, position) - 1
             char = "}"
         if char not in " \t":
@@ -150,9 +175,10 @@ def _unquoted_braces(line: str) -> Iterator[int]:
 
 
 def _flow_end(line: str, first: int) -> int:
-    """The end of a value that begins with ``{{`` between brackets: behind its ``}}`` and what follows up to the next ``,``."""
-    position = _braces_end(line, first)
-    while position < len(line) and line[position] not in ",]}":
+    """The end of an expression between brackets: the next ``,`` or bracket that is not its own."""
+    position, depth = first, 0
+    while position < len(line) and (depth or line[position] not in ",]}"):
+        depth += {"(": 1, ")": -1}.get(line[position], 0)
         position = _braces_end(line, position) if line.startswith("{{", position) else position + 1
     return first + len(line[first:position].rstrip())
 
@@ -205,7 +231,7 @@ def cut_expressions(document: Document) -> list[Diagnostic]:
 
 
 def _cuts(expression: str, comment: str) -> bool:
-    if _GOES_ON.search(comment) or re.match(r"\w", comment):
+    if _GOES_ON.search(comment) or comment[:1].isdigit():
         return True
     return bool(_INCOMPLETE_END.search(expression)) or _open_brackets(expression)
 
@@ -222,5 +248,19 @@ def _cut(source: SourceText, node: ScalarNode, line_end: int) -> Diagnostic:
         source, "YF115", comment_start, node.start + len(whole),
         f"` #` begins a comment, so the expression ends at {shown(node.text[-30:])}",
         hint="quote the expression; a comment belongs behind the closing quote, or in a line of its own",
-        fix=("quote the expression", [(node.start, node.start + len(whole), quoted_source(whole))]),
+        fix=("quote the expression", [(node.start, node.start + len(whole), quoted_source(_meant(whole)))]),
     )  # fmt: skip
+
+
+def _meant(whole: str) -> str:
+    """The whole line as the expression that it can be: with the ``#`` where that has a meaning (in a text), else without
+    the word that it begins, for outside of texts no expression holds one."""
+    without = re.sub(r"[ \t]#\w*", "", whole, count=1)
+    return without if not _is_expression(whole) and _is_expression(without) else whole
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        return bool(parse_template(text) if text.startswith("{{") else parse_trigger(text))
+    except ExpressionSyntaxError:
+        return False

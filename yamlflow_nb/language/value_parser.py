@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 from keyword import iskeyword
 from typing import NoReturn
 
@@ -24,17 +25,20 @@ MOST_BITS = 256
 MOST_TEXT = 10_000
 
 _STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_TOKEN = re.compile(
-    rf"(?P<string>{_STRING})|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
-    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)",
-    re.DOTALL,
+_BESIDE_TEXTS = (
+    r"(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
+    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)"
 )
 _LONE_NAME = re.compile(r"\{\{ *([a-z][a-z0-9_]{0,63}(?:\.[a-z][a-z0-9_]{0,63}){1,5}) *\}\}")
 _LOAD = ast.Load()
+_TOKEN = re.compile(rf"(?P<string>{_STRING})|{_BESIDE_TEXTS}", re.DOTALL)
+_TOKEN_BEHIND_OPEN_TEXT = re.compile(_BESIDE_TEXTS, re.DOTALL)
 _WORDS = {"&&": ("and", "`&&` joins conditions of a trigger; inside {{ }} it is `and`"),
           "||": ("or", "`||` joins conditions of a trigger; inside {{ }} it is `or`"),
           "!": ("not ", "`!` negates conditions of a trigger; inside {{ }} it is `not`")}  # fmt: skip
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_WARNED_OF = re.compile(r"\bis\b|\\|\d|[])}'\"]\s*[\[(]")
+"""Where Python's parser may print a warning."""
 _METHODS = {"format": "write the text with {{ }} in it", "get": "use x[key] | default(y)", "items": "use keys(x) and values(x)"}
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
@@ -54,12 +58,21 @@ _REFUSED: dict[type, tuple[str, str]] = {
 }
 
 
+def _tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
+    """The tokens from a place on. Behind a quote that nothing closes no more texts are looked for: each try would go to
+    the end."""
+    pattern = _TOKEN
+    while (found := pattern.match(text, position)) is not None:
+        if found.lastgroup == "other" and found.group() in "'\"":
+            pattern = _TOKEN_BEHIND_OPEN_TEXT
+        yield found
+        position = found.end()
+
+
 def closing_braces(text: str, opened: int) -> int:
     """The offset behind the first ``}}`` that closes ``{{`` at ``opened``, outside string literals and brackets; -1 if none."""
     depth, position = 0, opened + 2
-    for found in _TOKEN.finditer(text, position):
-        if found.start() < position:
-            continue
+    for found in _tokens(text, position):
         kind = found.lastgroup
         if kind == "close" and depth == 0:
             return found.start() + 2 if text.startswith("}}", found.start()) else -1
@@ -70,10 +83,10 @@ def closing_braces(text: str, opened: int) -> int:
     return -1
 
 
-def parse_value(text: str, start: int, end: int) -> ValueExpression:
+def parse_value(text: str, start: int, end: int, *, in_trigger: bool = False) -> ValueExpression:
     """The expression between ``{{`` at ``start`` and ``}}`` before ``end``. Raises ``ExpressionSyntaxError``; places count
     in ``text``."""
-    return _ValueParser(text, start, end).parse()
+    return _ValueParser(text, start, end, in_trigger).parse()
 
 
 def parse_template(text: str) -> Template | None:
@@ -121,8 +134,9 @@ def unclosed(text: str, opened: int) -> ExpressionSyntaxError:
 
 
 class _ValueParser:
-    def __init__(self, text: str, start: int, end: int) -> None:
+    def __init__(self, text: str, start: int, end: int, in_trigger: bool) -> None:
         self.text = text
+        self.in_trigger = in_trigger
         self.start = start
         self.end = end
         self.inner = text[start + 2 : end - 2]
@@ -161,7 +175,7 @@ class _ValueParser:
             )
         opened: list[tuple[str, int]] = []
         tokens = unary = 0
-        for found in _TOKEN.finditer(self.inner):
+        for found in _tokens(self.inner):
             kind, token, at = found.lastgroup, found.group(), base + found.start()
             if kind == "space":
                 continue
@@ -201,13 +215,24 @@ class _ValueParser:
         if token == "event:":  # noqa: S105
             name = re.match(r"[\w*.]+", self.inner[position + 6 :])
             end = at + 6 + (name.end() if name else 0)
-            self._fail("YF207", "`event:` stands outside {{ }}", at, end, 'write "event:a.completed && {{ a.n > 0 }}"')
+            hint = 'write "event:a.completed && {{ a.n > 0 }}"'
+            self._fail("YF207", "`event:` stands outside {{ }}", at, end, hint, self._event_outside(at, end))
         reasons = {
             "**": "powers are not in the language",
             ";": "an expression is one value; `;` is not in the language",
             ":=": "an expression assigns nothing",
         }
         self._fail("YF208", reasons.get(token, f"`{token}` is not in the language of value expressions"), at, at + len(token))
+
+    def _event_outside(self, at: int, end: int) -> object:
+        """The fix that takes an event out of the braces, where it stands first in them, alone or joined by ``and``."""
+        joined = re.match(r"\s*(?:(?P<join>&&|and\b)\s*|\Z)", self.text[end : self.end - 2])
+        if not joined or not self.in_trigger or self.text[self.start + 2 : at].strip():
+            return None
+        atom = self.text[at:end]
+        if joined["join"] is None:
+            return f"write `{atom}`", [(self.start, self.end, atom)]
+        return "take the event out of the braces", [(self.start, end + joined.end(), f"{atom} && {{{{ ")]
 
     def _assignment(self, at: int, position: int) -> None:
         """A lone ``=`` is right only before a function's named argument."""
@@ -226,7 +251,7 @@ class _ValueParser:
     def _tree(self) -> ast.expr:
         source = "(" + re.sub(r"\s", " ", self.inner) + ")"
         try:
-            if "is" in source or "\\" in source or ")(" in source or "](" in source or "1" in source:
+            if _WARNED_OF.search(source):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     return ast.parse(source, mode="eval").body
@@ -267,26 +292,42 @@ class _ValueParser:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr)):
                 continue
-            for side in (node.left, node.right):
-                bare = isinstance(side, ast.UnaryOp) and not isinstance(side.op, ast.Not)
-                bare = bare or (isinstance(side, ast.BinOp) and not isinstance(side.op, ast.BitOr))
-                if bare and not self._in_parentheses(side):
-                    self._pipe_fix(node, side)
+            head = node.left
+            while isinstance(head, ast.BinOp) and isinstance(head.op, ast.BitOr) and not self._in_parentheses(head):
+                head = head.left
+            left, right = self._bare_operand(head, "right"), self._bare_operand(node.right, "left")
+            if (left is not head or right is not node.right) and isinstance(right, (ast.Call, ast.Name)):
+                self._pipe_fix(node, left, right)
+
+    def _bare_operand(self, side: ast.expr, near: str) -> ast.expr:
+        """The operand next to a ``|``: within arithmetic that has no parentheses, the one on that side."""
+        while not self._in_parentheses(side):
+            if isinstance(side, ast.BinOp) and not isinstance(side.op, ast.BitOr):
+                side = getattr(side, near)
+            elif isinstance(side, ast.UnaryOp) and not isinstance(side.op, ast.Not) and near == "right":
+                side = side.operand
+            else:
+                break
+        return side
 
     def _in_parentheses(self, node: ast.AST) -> bool:
         first, last = self.place(node)
         return self.text[:first].rstrip().endswith("(") and self.text[last:].lstrip().startswith(")") and first > self.start + 2
 
-    def _pipe_fix(self, node: ast.BinOp, side: ast.expr) -> NoReturn:
-        inner = side
-        while isinstance(inner, (ast.BinOp, ast.UnaryOp)) and not self._in_parentheses(inner):
-            inner = inner.right if isinstance(inner, ast.BinOp) else inner.operand
-        first, last = self.place(inner if side is node.left else node.left)[0], self.place(node)[1]
+    def _pipe_fix(self, node: ast.BinOp, left: ast.expr, right: ast.expr) -> NoReturn:
+        first, last = self._outer(left)[0], self._outer(right)[1]
         edits = [(first, first, "("), (last, last, ")")]
         message = "`|` beside arithmetic reads one way here and another way in template languages"
         self._fail(
             "YF211", message, *self.place(node), "say with parentheses what is meant", ("put `x | f(...)` in parentheses", edits)
         )
+
+    def _outer(self, node: ast.expr) -> tuple[int, int]:
+        """Where an operand stands, its own parentheses included."""
+        first, last = self.place(node)
+        if not self._in_parentheses(node):
+            return first, last
+        return self.text.rindex("(", 0, first), self.text.index(")", last) + 1
 
     def _checked(self, node: ast.expr, depth: int, guard: Guard) -> ast.expr:
         """A node of the small language, or a refusal; names read are noted on the way."""
@@ -367,10 +408,9 @@ class _ValueParser:
 
     def _index(self, node: ast.expr, depth: int) -> ast.expr:
         if isinstance(node, ast.Slice):
-            if node.step is not None:
-                self._refuse(node.step, "a slice has a start and an end, no step")
-            node.lower = None if node.lower is None else self._checked(node.lower, depth, "plain")
-            node.upper = None if node.upper is None else self._checked(node.upper, depth, "plain")
+            for bound in ("lower", "upper", "step"):
+                part = getattr(node, bound)
+                setattr(node, bound, None if part is None else self._checked(part, depth, "plain"))
             return node
         return self._checked(node, depth, "plain")
 

@@ -31,11 +31,12 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, ScalarNode, SequenceNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language import yaml_refusals as refusals
+from yamlflow_nb.language.alias_values import with_values
 from yamlflow_nb.language.characters import decoded, forbidden_character, foreign_breaks
 from yamlflow_nb.language.core_schema import UnfitNumber, typed
 from yamlflow_nb.language.limits import DEEPEST, Allowance, too_long
 from yamlflow_nb.language.unquoted import Repair, cut_expressions, repair_at
-from yamlflow_nb.language.yaml_syntax import syntax_diagnostic
+from yamlflow_nb.language.yaml_syntax import syntax_diagnostic, tabs_between_brackets
 
 try:
     from yaml.cyaml import CParser  # type: ignore[attr-defined]
@@ -51,7 +52,7 @@ _PLAIN_TEXT_STARTS = frozenset("abcdeghijklmopqrsuvwxyzABCDEGHIJKLMOPQRSUVWXYZ_\
 """First letters of plain scalars that are texts whatever follows (``n t f`` and digits may begin other values)."""
 
 
-_PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)(?:[ \t]+|[ \t]*(?=[\r\n,\]}]|\Z))")
+_PROPERTY = re.compile(r"(!<[^>\s]*>|[&!][^\s,\[\]{}]*)(?:[ \t]+|[ \t]*(?=[\r\n,\]}]|\Z))")
 
 
 class _PurePythonParser(Reader, Scanner, Parser):
@@ -95,7 +96,7 @@ def read_document(text: str | bytes, name: str = "<text>") -> tuple[Document | N
         if repair is None or len(repairs) >= _MOST_REPAIRS:
             break
         repairs[repair.start] = repair
-    findings = [*(repair.diagnostic for repair in repairs.values()), *builder.findings]
+    findings = [*(one.diagnostic for one in repairs.values() if not one.within(repairs.values())), *builder.findings]
     if repair is not None:
         findings.append(repair.diagnostic)
     if complaint is not None:
@@ -106,7 +107,7 @@ def read_document(text: str | bytes, name: str = "<text>") -> tuple[Document | N
             findings = [refusals.empty(source)]
         return None, findings
     document = Document(source, root)
-    findings += cut_expressions(document)
+    findings = with_values(document, findings) + cut_expressions(document) + tabs_between_brackets(document)
     return document, findings
 
 

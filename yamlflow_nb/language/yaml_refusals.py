@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
@@ -69,7 +70,7 @@ def tag(source: SourceText, event: Any, start: int, end: int, value_start: int, 
     fix = None
     if value is None:
         fix = remove if name in (_CORE_TAG + "map", _CORE_TAG + "seq") else None
-    elif name == _CORE_TAG + "str":
+    elif name in (_CORE_TAG + "str", "!"):
         raw = source.text[value_start:value_end]
         fix = ("quote the text", [(start, value_end, quoted(value))]) if raw == value else remove
     elif name in _SCALAR_TAGS and not event.style and _is(value, _SCALAR_TAGS[name]):
@@ -97,8 +98,23 @@ def duplicate_key(source: SourceText, key: ScalarNode, first: ScalarNode) -> Dia
     line = source.position(first.start)[0]
     return diagnostic_at(
         source, "YF110", key.start, key.end, f"{shown(key.text)} is given twice; the first is in line {line}",
-        hint="remove one of the two", related=[("the first", first.start, first.end)],
+        hint="remove one of the two", related=[("the first", first.start, first.end)], fix=_without_repetition(source, key, first),
     )  # fmt: skip
+
+
+_WHOLE_LINE = re.compile(r"[ ]*[^\s#-][^\r\n]*:[ \t]+[^\s|>&*!#][^\r\n]*(?:\r\n|\n|\Z)")
+
+
+def _without_repetition(source: SourceText, key: ScalarNode, first: ScalarNode) -> tuple[str, list[tuple[int, int, str]]] | None:
+    """The fix where both say the same, each in a line of its own: the second line goes."""
+    (line, column), (other_line, other_column) = source.position(key.start), source.position(first.start)
+    one = _WHOLE_LINE.match(source.text, key.start - column + 1)
+    other = _WHOLE_LINE.match(source.text, first.start - other_column + 1)
+    if line == other_line or one is None or other is None or one[0].strip() != other[0].strip():
+        return None
+    following = source.line_text(line + 1)
+    goes_on = following.strip() and len(following) - len(following.lstrip(" ")) >= column
+    return None if goes_on else ("remove the repetition", [(one.start(), one.end(), "")])
 
 
 _KINDS = {int: "an integer", float: "a number", bool: "a boolean", type(None): "null"}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 import yaml
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.document import Document, ScalarNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.locate import Replacement, diagnostic_at
 from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.yaml_refusals import too_deep
 
 _TRIED_UP_TO = 200_000
 _MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
 _LEADING = re.compile(r"[ \t]*")
-_TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S)", re.MULTILINE)
+_TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S|$)", re.MULTILINE)
 _TAB_WIDTHS = (2, 4, 8, 1)
+_MOST_TABS = 50
 
 
 def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: int | None) -> Diagnostic:
@@ -25,6 +29,8 @@ def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: 
     line = _Line(source, min(offset, len(source.text)))
     if "\t" in line.leading or (source.text[offset : offset + 1] == "\t" and "cannot start any token" in problem):
         return _tab(source, line, offset)
+    if problem == "exceeded maximum nesting depth":  # of libyaml, which reads ahead of what it gives
+        return too_deep(source, begun if begun is not None else offset)
     if begun is not None and "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem):
         return _unclosed_quote(source, begun)
     if begun is not None and "flow" in context:
@@ -55,7 +61,7 @@ _HINTS = {
     "block sequence entries are not allowed in this context": "begin the list in a line of its own, below its key",
     "block sequence entries are not allowed here": "begin the list in a line of its own, below its key",
     "sequence entries are not allowed here": "begin the list in a line of its own, below its key",
-    "did not find expected <document start>": "check the indentation of this line against the first one",
+    "did not find expected <document start>": "a file holds one pipeline: remove this, or indent it like the first line",
     "found incompatible YAML document": "remove the `%YAML` line",
 }
 
@@ -97,17 +103,45 @@ def _tab(source: SourceText, line: _Line, offset: int) -> Diagnostic:
     if len(source.text) <= _TRIED_UP_TO:
         for width in _TAB_WIDTHS:
             edits = [
-                (found.start(1), found.end(1), found[1].replace("\t", " " * width))
+                (found.start(1), found.end(1), found[1].replace("\t", " " * width) if _is_inhabited(source, found) else "")
                 for found in _TAB_LINE.finditer(source.text, line.start)
             ]
             if edits and settles(source, edits):
                 fix = ("indent with spaces", edits)
                 break
     start = line.start + line.text.find("\t") if "\t" in line.leading else offset
+    return _tab_at(source, start, fix)
+
+
+def _tab_at(source: SourceText, start: int, fix: tuple[str, list[Replacement]] | None) -> Diagnostic:
     return diagnostic_at(
         source, "YF112", start, start + 1, "a tab stands in the indentation; YAML indents with spaces",
         hint="use two spaces a level (most editors: “convert indentation to spaces”)", fix=fix,
     )  # fmt: skip
+
+
+def _is_inhabited(source: SourceText, found: re.Match[str]) -> bool:
+    return found.end() < len(source.text) and source.text[found.end()] not in "\r\n"
+
+
+def tabs_between_brackets(document: Document) -> list[Diagnostic]:
+    """Tabs that indent a line between brackets: YAML's parser lets them pass, for there indentation has no meaning."""
+    source = document.source
+    lines = [found for found in _TAB_LINE.finditer(source.text) if _is_inhabited(source, found)] if "\t" in source.text else []
+    if not lines:
+        return []
+    texts = sorted((node.start, node.end) for _, node in document.walk() if isinstance(node, ScalarNode) and node.end > node.start)
+    starts = [start for start, _ in texts]
+
+    def in_text(place: int) -> bool:
+        before = bisect_left(starts, place) - 1
+        return before >= 0 and place <= texts[before][1]
+
+    wrong = [found for found in lines if source.text[found.end()] != "#" and not in_text(found.end())][:_MOST_TABS]
+    edits = [(found.start(1), found.end(1), found[1].replace("\t", "  ")) for found in wrong]
+    return [
+        _tab_at(source, found.start(1) + found[1].index("\t"), ("indent with spaces", [edit])) for found, edit in zip(wrong, edits)
+    ]
 
 
 def _unclosed_quote(source: SourceText, begun: int) -> Diagnostic:
@@ -177,6 +211,8 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
     missing = _MISSING_SPACE.match(line.text)
     if missing is not None and settles(source, [(line.start + missing.end(),) * 2 + (" ",)]):
         return _no_colon(source, offset)
+    if (cut := _cut_before(source, line)) is not None:
+        return cut
     column = len(line.leading) + 1
     fix = None
     message = f"the indentation of this line ({column - 1} spaces) fits no list or mapping that is open here"
@@ -198,6 +234,22 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
         fix=fix,
         related=related,
     )
+
+
+def _cut_before(source: SourceText, line: _Line) -> Diagnostic | None:
+    """An unquoted expression that was to go on in this line, and was ended by a comment in the line before."""
+    before = source.line_text(line.number - 1) if line.number > 1 else ""
+    comment = re.search(r"[ \t]+#.*", before)
+    if comment is None or not re.search(r"event:|\{\{", before[: comment.start()]):
+        return None
+    first = source.offset(line.number - 1, 1)
+    start, end = first + comment.start(), first + comment.end()
+    return diagnostic_at(
+        source, "YF115", first + before.index("#", comment.start()), end,
+        "` #` begins a comment, so the expression ends here and cannot go on in the next line",
+        hint="put the comment in a line of its own above, or quote the expression without it",
+        fix=_if_settled(source, "remove the comment", [(start, end, "")]),
+    )  # fmt: skip
 
 
 def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:

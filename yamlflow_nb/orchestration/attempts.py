@@ -14,7 +14,7 @@ from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.orchestration import items
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
-from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
+from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS, NEVER_RETRIED
 
@@ -182,7 +182,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
         state.end_node(run, "completed", None, run.outputs, COMPLETED_EVENTS)
     elif run.iterations_done >= repeat.maxIterations:
         message = f"`until` is still false after {run.iterations_done} iterations"
-        fail_node(state, run, "repeat", Diagnostic(CODES["repeat"], "error", message))
+        fail_node(state, run, "repeat", as_diagnostic(state, run, "repeat", message))
     else:
         if run.state == "waiting":
             state.move(run, "running")
@@ -211,7 +211,7 @@ def fail_attempt(
     if item is None:
         state.variables.set_scope(run.planned.id, slot.outputs, state.now)
         state.names_changed(run.planned.id)
-    diagnostic = Diagnostic(CODES[reason], "error", error.message or _DEFAULT_MESSAGES.get(reason, reason))
+    diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
     delay = _backoff(run.planned, slot.number)
     if reason not in NEVER_RETRIED and slot.number < retry.maxAttempts:
@@ -252,7 +252,7 @@ def _wants_retry(
 
 
 def _backoff(planned: PlannedNode, number: int) -> float:
-    """Seconds to wait after attempt ``number`` (SPEC 3.2, rule 7)."""
+    """Seconds to wait after attempt ``number``."""
     retry = planned.retry
     delay = retry.delay
     if retry.backoff == "linear":

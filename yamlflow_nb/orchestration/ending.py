@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, SKIP, START, TRUE, UNKNOWN
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, SKIP, START, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import And, Constant, EventAtom, NameRead, Not, Or, Quantified, Template, TriggerNode, ValueAtom
 from yamlflow_nb.language.evaluation import AbsentError, ExpressionError, render
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
@@ -142,69 +141,28 @@ def _unknown_facts(state: ExecutionState, scale: Weigher, root: TriggerNode) -> 
 
 
 def keeps_waiting(state: ExecutionState) -> bool:
-    """Whether a custom event could still settle a node's expression, or what holds it (SPEC 3.2).
+    """Whether a custom event could still settle a node's expression, or what holds it.
 
-    Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. A least fixed point: a node
-    counts when a custom event can settle it, alone or through nodes that count; circles of waiting never do.
+    Judged with ``pipeline.finishing`` taken as false and finally nodes as never running. One node that events can settle by
+    themselves is enough: whoever could be settled through others waits behind such a one, and circles of waiting never do.
     """
     if not state.plan.network.atoms_of.get("custom"):
         return False
-    pending = [run for run in state.order if run.state == "pending" and not run.planned.is_finally]
-    live: set[str] = set()
-    dependents: dict[str, list[NodeRun]] = {}
-    for run in pending:
-        for source in _sources(run):
-            dependents.setdefault(source, []).append(run)
-    queue = deque(pending)
-    queued = {run.planned.id for run in pending}
-    while queue:
-        run = queue.popleft()
-        queued.discard(run.planned.id)
-        if run.planned.id in live or not _can_be_settled(state, run, live):
-            continue
-        live.add(run.planned.id)
-        for other in dependents.get(run.planned.id, ()):
-            if other.planned.id not in live and other.planned.id not in queued:
-                queue.append(other)
-                queued.add(other.planned.id)
-    return bool(live)
+    pending = (run for run in state.order if run.state == "pending" and not run.planned.is_finally)
+    return any(_can_be_settled(state, run) for run in pending)
 
 
-def _sources(run: NodeRun) -> set[str]:
-    found = {source for source, _ in run.planned.holds}
-    for trigger in (run.planned.start, run.planned.skip):
-        stack: list[Any] = [trigger.root] if trigger is not None else []
-        while stack:
-            node = stack.pop()
-            if isinstance(node, EventAtom):
-                found.add(node.source)
-            elif isinstance(node, ValueAtom):
-                found.update(str(read.path[0]) for read in node.expression.reads)
-            stack.extend(getattr(node, "operands", ()))
-            stack.extend(getattr(node, "items", ()))
-            if hasattr(node, "operand"):
-                stack.append(node.operand)
-            if hasattr(node, "pattern"):
-                found.add("*")
-    return found
-
-
-def _can_be_settled(state: ExecutionState, run: NodeRun, live: set[str]) -> bool:
+def _can_be_settled(state: ExecutionState, run: NodeRun) -> bool:
     network, verdicts = state.plan.network, state.truth.of_gate
-    possible = _Possible(state, run, live)
     start = verdicts[network.roots[START][run.index]]
     if start == UNKNOWN:
         supposed = _supposing(state, run)
-        return supposed.weigh(run.planned.start.root) == UNKNOWN and bool(possible.verdicts(run.planned.start.root))
+        root = run.planned.start.root
+        return supposed.weigh(root) == UNKNOWN and bool(_Possible(state, run).verdicts(root))
     skip = network.roots[SKIP][run.index]
     if run.planned.skip is not None and verdicts[skip] == UNKNOWN:
         root = run.planned.skip.root
-        return _supposing(state, run, now=True).weigh(root) == UNKNOWN and bool(possible.verdicts(root, now=True))
-    hold = network.roots[HELD][run.index]
-    if hold >= 0 and state.truth.held(hold):
-        held_by = [source for source, event in run.planned.holds if event_verdict(state, source, event) == UNKNOWN]
-        early = [source for source in held_by if not state.nodes[source].planned.is_finally]
-        return bool(early) and live.issuperset(early)
+        return _supposing(state, run, now=True).weigh(root) == UNKNOWN and bool(_Possible(state, run).verdicts(root, now=True))
     return False
 
 
@@ -237,15 +195,10 @@ def _is_late(state: ExecutionState, read: NameRead) -> bool:
 class _Possible:
     """Which final verdicts an expression may still take when custom events come, or stay away, as they like."""
 
-    def __init__(self, state: ExecutionState, run: NodeRun, live: set[str]) -> None:
+    def __init__(self, state: ExecutionState, run: NodeRun) -> None:
         self._state = state
-        self._live = live
         self._matched = matched_by(state, run.index)
         self._value = _supposing(state, run).value
-
-    def fact(self, source: str, event: str) -> bool:
-        """Whether an event atom is known, or may come to be."""
-        return bool(self._event(source, event))
 
     def _event(self, source: str, event: str, now: bool = False) -> frozenset[int]:
         verdict = event_verdict(self._state, source, event)
@@ -255,11 +208,11 @@ class _Possible:
             return frozenset({TRUE, FALSE}) if now else frozenset({TRUE})
         if source == "pipeline" or self._state.nodes[source].planned.is_finally:
             return frozenset({FALSE})
-        return frozenset({TRUE, FALSE}) if source in self._live else frozenset()
+        return frozenset()
 
     def _known(self, read: NameRead) -> bool:
         fact = settling_fact(read, self._state.plan.index)
-        return fact is None or read.guard == "peek" or self.fact(*fact)
+        return fact is None or read.guard == "peek" or bool(self._event(*fact))
 
     def verdicts(self, node: TriggerNode, now: bool = False) -> frozenset[int]:
         """The reachable final verdicts; empty: none."""

@@ -9,6 +9,7 @@ from typing import Any
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Event
 from yamlflow_nb.domain.pattern import matches
+from yamlflow_nb.orchestration.keepable import kept
 
 
 def timestamp(seconds: float) -> dt.datetime:
@@ -77,7 +78,8 @@ class EventManager:
         log = self.log(execution_id)
         at = event.timestamp if event.timestamp.tzinfo else event.timestamp.replace(tzinfo=dt.timezone.utc)
         seconds = (at - timestamp(0)).total_seconds()
-        log.rows.append(StoredEvent(len(log.rows) + 1, seconds, event.event_type, event.source, dict(event.payload or {}), 1))
+        payload = kept(dict(event.payload or {}), event.event_type)
+        log.rows.append(StoredEvent(len(log.rows) + 1, seconds, event.event_type, event.source, payload, 1))
 
     def query_events(self, execution_id: str, event_pattern: str, since: dt.datetime | None = None) -> list[Event]:
         """Events whose type fits the pattern, at or after ``since``, in commit order."""
@@ -98,4 +100,4 @@ class EventManager:
     def get_event_payload(self, execution_id: str, event_name: str) -> dict[str, Any] | None:
         """The payload of the first event of a type, or None where none is stored."""
         row = self.log(execution_id).first(event_name)
-        return None if row is None else dict(row.payload)
+        return None if row is None else kept(dict(row.payload), event_name)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.pipeline_definition import Recovery
 from yamlflow_nb.language.evaluation import render_display
+from yamlflow_nb.language.problem import Problem
 from yamlflow_nb.orchestration.ending import halt
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
-from yamlflow_nb.orchestration.judgement import Unjudgeable, condition_text, judge_now, resolve
+from yamlflow_nb.orchestration.judgement import Unjudgeable, condition_text, judge_now, locate, resolve
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS
 from yamlflow_nb.orchestration.visible_names import StateNames
 
@@ -30,6 +31,14 @@ def fails(state: ExecutionState, run: NodeRun) -> str | Diagnostic | None:
         return render_display(planned.fail_message.template, StateNames(state, own=run))
     message = state.plan.definition.nodes[run.index].failMessage
     return message or condition_text(state, planned.fail, run)
+
+
+def as_diagnostic(state: ExecutionState, run: NodeRun, reason: str, message: str) -> Diagnostic:
+    """A failure as a diagnostic; one that the document's own condition called for has the condition's place."""
+    condition = {"failWhen": run.planned.fail, "repeat": run.planned.until}.get(reason)
+    if condition is None:
+        return Diagnostic(CODES[reason], "error", message)
+    return locate(state, condition.path, Problem(CODES[reason], message, condition.root.start, condition.root.end))
 
 
 def fail_node(state: ExecutionState, run: NodeRun, reason: str, diagnostic: Diagnostic) -> None:

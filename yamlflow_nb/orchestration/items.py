@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, ItemRun, NodeRun
-from yamlflow_nb.orchestration.failing import CODES, fail_node, fails
+from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS
 
 FEED = -2
@@ -150,7 +150,7 @@ def _conclude(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
         if verdict is not None:
             run.failed_outputs, run.outputs = outputs, {}
             reason = "expression" if isinstance(verdict, Diagnostic) else "failWhen"
-            diagnostic = verdict if isinstance(verdict, Diagnostic) else Diagnostic(CODES["failWhen"], "error", verdict)
+            diagnostic = verdict if isinstance(verdict, Diagnostic) else as_diagnostic(state, run, "failWhen", verdict)
             fail_node(state, run, reason, diagnostic)
             return
     state.end_node(run, "completed", None, outputs, COMPLETED_EVENTS)

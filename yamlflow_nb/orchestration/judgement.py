@@ -47,8 +47,15 @@ def evaluate_gate(state: ExecutionState, gate: int) -> int:
 
 def matched_by(state: ExecutionState, owner: int) -> Callable[[str], list[str]]:
     """The function that tells which nodes a pattern stands for in a node's expression."""
-    names = [run.planned.id for run in state.order if not run.planned.is_finally and run.index != owner]
-    return lambda pattern: matching(pattern, names)
+    names: list[str] = []
+
+    def matched(pattern: str) -> list[str]:
+        # Most expressions hold no pattern: the ids are gathered when one is met.
+        if not names:
+            names.extend(run.planned.id for run in state.order if not run.planned.is_finally and run.index != owner)
+        return matching(pattern, names)
+
+    return matched
 
 
 def weigher(state: ExecutionState, owner: int, latest: bool = False, now: bool = False) -> Weigher:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, PIPELINE, SKIP, START, STOP, TRUE, UNKNOWN
+from yamlflow_nb.domain.execution_plan import ERROR, FALSE, HELD, PIPELINE, SKIP, START, STOP, TRUE, UNKNOWN, PlannedNode
 from yamlflow_nb.domain.variable import type_of
 from yamlflow_nb.language.problem import Problem
 from yamlflow_nb.orchestration import attempts, ending, items
@@ -97,14 +97,21 @@ def _look(state: ExecutionState, run: NodeRun) -> Action | None:
 
 
 def _look_at_pending(state: ExecutionState, run: NodeRun) -> Action | None:
+    stop_when = run.planned.stop
+    if stop_when is None:
+        return _look_at_start(state, run)
+    stopped = state.truth.of_gate[state.plan.network.roots[STOP][run.index]]
+    if stopped == TRUE:
+        return (skip, "stopWhen", [])
+    action = _look_at_start(state, run)
+    if stopped == ERROR and (action is None or action[0] is queue):
+        error = trigger_error(state, run.index, stop_when, weigher(state, run.index, latest=True))
+        return (fail_node, "expression", error)
+    return action
+
+
+def _look_at_start(state: ExecutionState, run: NodeRun) -> Action | None:
     roots, verdicts, index, planned = state.plan.network.roots, state.truth.of_gate, run.index, run.planned
-    if planned.stop is not None:
-        stopped = verdicts[roots[STOP][index]]
-        if stopped == TRUE:
-            return (skip, "stopWhen", [])
-        if stopped == ERROR:
-            error = trigger_error(state, index, planned.stop, weigher(state, index, latest=True))
-            return (fail_node, "expression", error)
     start = verdicts[roots[START][index]]
     if start == UNKNOWN:
         return None
@@ -159,7 +166,18 @@ def _prepare(state: ExecutionState, run: NodeRun) -> None:
         raise Unjudgeable(
             locate(state, place, Problem("YF403", message, 0, len(str(text)), hint="give a list, or wrap one value: [x]"))
         )
+    if value:
+        _prepare_shared(state, planned)
     run.fan = Fan(value)
+
+
+def _prepare_shared(state: ExecutionState, planned: PlannedNode) -> None:
+    """What every item is given alike must have a value before the first one starts; each gets its own copy later."""
+    names = StateNames(state)
+    for bound in (*planned.bound, *planned.bound_fields):
+        reads = [read.path[0] for expression in bound.template.expressions for read in expression.reads]
+        if "item" not in reads and "index" not in reads:
+            resolve_one(state, bound, names)
 
 
 def queue(state: ExecutionState, run: NodeRun) -> None:

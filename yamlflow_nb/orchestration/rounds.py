@@ -40,7 +40,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
 
 
 def running_again(state: ExecutionState, fact: RetryRequested) -> list[str]:
-    """The nodes of the next round, in document order (SPEC 8, ``retry``)."""
+    """The nodes of the next round, in document order."""
     chosen = fact.nodes or tuple(run.planned.id for run in state.order if run.state in ("failed", "cancelled"))
     again = {name for name in (*chosen, *fact.with_nodes) if name in state.nodes}
     if fact.failed_items:

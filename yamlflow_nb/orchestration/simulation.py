@@ -42,7 +42,7 @@ _NO_OUTPUTS: Mapping[str, Any] = {}
 _STATES = ("completed", "failed", "rejected", "approved", "timed_out")
 _KEYS = frozenset({"state", "outputs", "error", "exit_code", "duration", "emits"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "at": None, "comment": ""}
+_SIMULATED_APPROVAL = {"decision": "approve", "by": "simulate", "comment": ""}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def outcome_facts(outcome: Outcome, planned: PlannedNode, key: AttemptKey, at: f
     elif state == "approved" and not person:
         state = "completed"
     if person and state == "approved":
-        outputs = {**_SIMULATED_APPROVAL, **outputs}
+        outputs = {**_SIMULATED_APPROVAL, "at": _EPOCH + dt.timedelta(seconds=at + duration), **outputs}
     given = outcome.get("error") or {}
     error = TaskError(str(given.get("type", "")), str(given.get("message", ""))) if state not in ("completed", "approved") else None
     for _, name, _ in outcome.get("emits") or ():

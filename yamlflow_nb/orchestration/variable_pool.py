@@ -14,6 +14,7 @@ from yamlflow_nb.domain.variable import Variable, type_of
 from yamlflow_nb.language.evaluation import render
 from yamlflow_nb.language.expression_parser import parse_template
 from yamlflow_nb.orchestration.event_manager import timestamp
+from yamlflow_nb.orchestration.keepable import kept
 
 _INDEX = re.compile(r"\[(-?\d+)\]")
 
@@ -89,13 +90,15 @@ class VariablePool:
         return found
 
     def set_variable(self, execution_id: str, scope: str, name: str, value: Any, type_hint: str | None = None) -> None:
-        """Set one variable; ``type_hint`` is its declared type, otherwise the value's own is recorded."""
+        """Set one variable; ``type_hint`` is its declared type, otherwise the value's own is recorded. The pool keeps a copy;
+        raises ``UnkeepableVariable`` for what cannot be kept, before anything is written."""
         variables = self.variables(execution_id)
-        variables.set_one(scope, name, value, type_hint, variables.written_at.get(scope, 0.0))
+        variables.set_one(scope, name, kept(value, f"{scope}.{name}"), type_hint, variables.written_at.get(scope, 0.0))
 
     def set_variables(self, execution_id: str, scope: str, variables: Mapping[str, Any]) -> None:
-        """Set several variables of a scope."""
-        for name, value in variables.items():
+        """Set several variables of a scope: all of them, or none."""
+        copies = {name: kept(value, f"{scope}.{name}") for name, value in variables.items()}
+        for name, value in copies.items():
             self.set_variable(execution_id, scope, name, value)
 
     def get_variable(self, execution_id: str, reference: str) -> Any:
@@ -108,7 +111,7 @@ class VariablePool:
         for length in (2, 1):
             scope = ".".join(str(step) for step in steps[:length])
             if len(steps) > length and scope in scopes:
-                return _walk(scopes[scope], steps[length:], reference)
+                return kept(_walk(scopes[scope], steps[length:], reference), reference)
         raise KeyError(f"no variable {reference!r}: scopes are {', '.join(sorted(scopes)) or 'none'}")
 
     def get_variable_record(self, execution_id: str, scope: str, name: str) -> Variable:

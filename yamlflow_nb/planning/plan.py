@@ -51,7 +51,9 @@ def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) ->
     if parsed.stop_when is not None:
         builder.add_trigger(parsed.stop_when, PIPELINE, STOP)
     builder.atom("pipeline", "finishing")
-    return ExecutionPlan(definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout)
+    return ExecutionPlan(
+        definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout, task_types
+    )  # fmt: skip
 
 
 def _planned(
@@ -106,7 +108,7 @@ def _planned(
         on_item_failure=setting("onItemFailure") or "fail",
         max_failed=setting("maxFailed"),
         repeat=setting("repeat"),
-        on_interrupt=setting("onInterrupt") or (task_type.on_interrupt if task_type is not None else "ask"),
+        on_interrupt=setting("onInterrupt") or _on_interrupt(task_type, fields),
         priority=setting("priority") or 0,
         emits=frozenset(setting("emits", ())),
         waits=task_type.waits if task_type is not None else None,
@@ -123,6 +125,12 @@ def _settings(node: NodeDefinition, defaults: NodeDefinition | None) -> Mapping[
     if defaults is None:
         return own
     return {**{name: getattr(defaults, name) for name in defaults.model_fields_set}, **own}
+
+
+def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
+    if task_type is None:
+        return "ask"
+    return "retry" if task_type.repeatable is not None and task_type.repeatable(fields) else task_type.on_interrupt
 
 
 def _outputs(task: TaskDefinition | None, own: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import yaml
 
 from yamlflow_nb.domain.execution_plan import ExecutionPlan, PlannedNode
-from yamlflow_nb.domain.expression import Constant
+from yamlflow_nb.domain.expression import Constant, TriggerExpression
 from yamlflow_nb.domain.pipeline_definition import API_VERSION, Recovery
+from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition
+from yamlflow_nb.language.quoting import plain_stays_itself
 
 
 class Note(NamedTuple):
@@ -19,142 +22,147 @@ class Note(NamedTuple):
 
 
 def written_out(plan: ExecutionPlan) -> dict[str, Any]:
-    """The pipeline document with nothing left to default, as plain data in the document's own order of keys."""
+    """The pipeline document with nothing left to default, as plain data in the document's own order of keys.
+
+    What has no default value (no timeout, no limit) is not written: the document means the same when it is read again.
+    """
     definition = plan.definition
     document: dict[str, Any] = {"apiVersion": API_VERSION, "name": definition.qualified_name}
-    for key in ("version", "title", "description"):
-        value = getattr(definition, key)
-        if value is not None:
-            document[key] = value
+    document.update(_given(definition, ("version", "title", "description")))
     if definition.inputVariables:
-        document["inputVariables"] = {
-            name: {
-                "type": declared.type,
-                "required": declared.is_required,
-                **declared.model_dump(exclude_unset=True, exclude={"type"}),
-            }
-            for name, declared in definition.inputVariables.items()
-        }
+        document["inputVariables"] = {name: _input(declared) for name, declared in definition.inputVariables.items()}
+    if definition.taskDefinitions:
+        document["taskDefinitions"] = {name: _task(plan, task) for name, task in definition.taskDefinitions.items()}
     document["nodes"] = [_node(plan, planned) for planned in plan.nodes]
     if definition.outputs:
         document["outputs"] = dict(definition.outputs)
     if plan.stop_when is not None:
-        document["stopWhen"] = plan.stop_when.text
+        document["stopWhen"] = _trigger(plan.stop_when)
     if plan.timeout is not None:
         document["timeout"] = _seconds(plan.timeout)
-    for key in ("resources", "schedule", "concurrency"):
-        value = getattr(definition, key)
-        if value is not None:
-            document[key] = value
-    if definition.notifications:
-        document["notifications"] = [dict(entry) for entry in definition.notifications]
+    document.update(_given(definition, ("resources", "schedule", "concurrency", "notifications", "tags")))
     return document
 
 
+def _given(owner: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """What is written of some fields without a default."""
+    return {name: value for name in names if (value := getattr(owner, name)) not in (None, (), {})}
+
+
+def _input(declared: InputDeclaration) -> dict[str, Any]:
+    written = declared.model_dump(exclude_unset=True, exclude={"type", "required"})
+    return {"type": declared.type, "required": declared.is_required, **written}
+
+
+def _task(plan: ExecutionPlan, task: TaskDefinition) -> dict[str, Any]:
+    written: dict[str, Any] = {"type": task.type, **_given(task, ("description",)), **_fields(plan, task.type, task.fields)}
+    if task.inputs is not None:
+        written["inputs"] = {name: _input(declared) for name, declared in task.inputs.items()}
+    if task.outputs:
+        written["outputs"] = _outputs(task.outputs)
+    return written
+
+
+def _fields(plan: ExecutionPlan, type_name: str | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A task's own fields, and the defaults that its type gives to others."""
+    kind = plan.task_types.get(type_name or "")
+    model = kind.fields.model_fields if kind is not None else {}
+    defaults = {field.alias or name: field.default for name, field in model.items() if not field.is_required()}
+    return {**fields, **{name: value for name, value in defaults.items() if value is not None and name not in fields}}
+
+
+def _outputs(outputs: Mapping[str, OutputDeclaration]) -> dict[str, Any]:
+    return {name: declared.model_dump(exclude_none=True) for name, declared in outputs.items()}
+
+
+def _trigger(expression: TriggerExpression) -> str | bool:
+    return {"true": True, "false": False}.get(expression.text, expression.text)
+
+
 def _node(plan: ExecutionPlan, planned: PlannedNode) -> dict[str, Any]:
-    node: dict[str, Any] = {"id": planned.id, **_told(plan, planned), "type": planned.type, **planned.fields}
-    node["startWhen"] = planned.start.text
-    if planned.skip is not None:
-        node["skipWhen"] = planned.skip.text
-    if planned.stop is not None:
-        node["stopWhen"] = {"when": planned.stop.text, "as": planned.stop_as}
-    if planned.fail is not None:
-        node["failWhen"] = _fail_when(plan, planned)
-    if planned.retry_when is not None:
-        node["retryWhen"] = planned.retry_when.text
+    written, defaults = plan.definition.nodes[planned.index], plan.definition.defaults
+
+    def setting(name: str, otherwise: Any = None) -> Any:
+        owner = written if name in written.model_fields_set else defaults
+        return getattr(owner, name) if owner is not None and name in owner.model_fields_set else otherwise
+
+    node: dict[str, Any] = {"id": planned.id}
+    if written.taskDefinition is not None:
+        node["taskDefinition"] = written.taskDefinition
+    else:
+        node.update({"type": planned.type, **_fields(plan, planned.type, planned.fields)})
+    node.update(_given(written, ("title", "description")))
+    node.update(_triggers(planned, setting("failMessage")))
     node["inputBindings"] = dict(planned.bindings)
     if planned.outputs:
-        node["outputs"] = {name: declared.model_dump(exclude_none=True) for name, declared in planned.outputs.items()}
+        node["outputs"] = _outputs(planned.outputs)
     handled = planned.on_failure
     node["onFailure"] = {"outputs": handled.outputs} if isinstance(handled, Recovery) else handled
-    node["retry"] = {key: _seconds(value) if key in _DURATIONS else value for key, value in planned.retry.model_dump().items()}
-    node["timeout"] = _seconds(planned.timeout)
-    if planned.waits is not None:
-        node["waitTimeout"] = _seconds(planned.wait_timeout)
+    node["retry"] = _without_none(
+        {key: _seconds(value) if key in _DURATIONS else value for key, value in planned.retry.model_dump().items()}
+    )
+    node.update(_without_none({"timeout": _seconds(planned.timeout), "waitTimeout": _seconds(planned.wait_timeout)}))
     if planned.is_for_each:
         node["forEach"] = planned.for_each_value
-        node["maxParallel"] = planned.max_parallel
-        node["onItemFailure"] = planned.on_item_failure
-        if planned.max_failed is not None:
-            node["maxFailed"] = planned.max_failed
+        items = {"maxParallel": planned.max_parallel, "onItemFailure": planned.on_item_failure, "maxFailed": planned.max_failed}
+        node.update(_without_none(items))
     if planned.repeat is not None:
         node["repeat"] = {**planned.repeat.model_dump(), "delay": _seconds(planned.repeat.delay)}
+    node["cache"] = setting("cache", False)
+    node.update({name: value for name in ("resources", "runOn") if (value := setting(name)) is not None})
     node["onInterrupt"] = planned.on_interrupt
     node["priority"] = planned.priority
     node["always"] = planned.always
     if planned.emits:
         node["emits"] = sorted(planned.emits)
-    written = plan.definition.nodes[planned.index]
-    for key in ("cache", "resources", "runOn", "tags"):
-        if value := getattr(written, key):
-            node[key] = list(value) if isinstance(value, tuple) else value
+    if tags := setting("tags"):
+        node["tags"] = list(tags)
     return node
 
 
-def _told(plan: ExecutionPlan, planned: PlannedNode) -> dict[str, Any]:
-    """Title and description as the document has them."""
-    written = plan.definition.nodes[planned.index]
-    return {key: value for key in ("title", "description") if (value := getattr(written, key)) is not None}
-
-
-def _fail_when(plan: ExecutionPlan, planned: PlannedNode) -> Any:
-    """With its message, where it has one."""
-    assert planned.fail is not None
-    message = plan.definition.nodes[planned.index].failMessage
-    return planned.fail.text if message is None else {"when": planned.fail.text, "message": message}
+def _triggers(planned: PlannedNode, fail_message: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"startWhen": _trigger(planned.start)}
+    if planned.skip is not None:
+        found["skipWhen"] = _trigger(planned.skip)
+    if planned.stop is not None:
+        found["stopWhen"] = {"when": _trigger(planned.stop), "as": planned.stop_as}
+    if planned.fail is not None:
+        when = _trigger(planned.fail)
+        found["failWhen"] = when if fail_message is None else {"when": when, "message": fail_message}
+    if planned.retry_when is not None:
+        found["retryWhen"] = _trigger(planned.retry_when)
+    return found
 
 
 _DURATIONS = frozenset({"delay", "maxDelay", "maxDuration"})
 
 
-def _seconds(value: float | None) -> str | None:
-    return None if value is None else f"{value:g}s"
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _seconds(value: float | None) -> str | float | None:
+    if value is None or value >= 1e12:
+        return value
+    return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 def notes(plan: ExecutionPlan) -> list[Note]:
     """Nodes that are disabled, that start with the pipeline beside others, or that may run twice after a crash."""
     found: list[Note] = []
-    first = [planned for planned in plan.nodes if planned.derived_start and planned.start.text == "event:pipeline.started"]
+    first = {planned.index for planned in plan.nodes if planned.start.text in ("event:pipeline.started", "true")}
     for planned in plan.nodes:
         root = planned.start.root
-        if isinstance(root, Constant) and not root.value:
+        disabled = isinstance(root, Constant) and not root.value
+        if disabled:
             found.append(Note(planned.id, "disabled: startWhen is false"))
-        if planned in first and len(first) > 1:
-            found.append(Note(planned.id, "starts with the pipeline, beside others: it reads no other node's outputs"))
-        if planned.on_interrupt == "retry":
+        if planned.index in first and len(first) > 1:
+            found.append(Note(planned.id, "starts with the pipeline, beside others: it waits for nobody"))
+        if planned.on_interrupt == "retry" and planned.waits is None and not disabled:
             found.append(Note(planned.id, "may run twice: an attempt interrupted by a crash is run again (onInterrupt: retry)"))
         if planned.is_finally:
             found.append(Note(planned.id, "a finally node: runs after success, failure and cancellation alike"))
     return found
-
-
-_NO_LIMIT = "\ue000"
-"""Stands for "there is none" until the text is made: a limit that is absent has no value to write, so it becomes a comment."""
-_LIMITS = frozenset({"timeout", "waitTimeout", "maxParallel", "maxDelay", "maxDuration"})
-
-
-def _without_limits(node: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: _NO_LIMIT if value is None and key in _LIMITS else value for key, value in node.items()}
-    return {**shown, "retry": {key: _NO_LIMIT if value is None else value for key, value in node["retry"].items()}}
-
-
-def _as_comment(line: str) -> str:
-    """``timeout: (none)`` as a comment: the document stays one that can be run."""
-    name = line.removesuffix(_NO_LIMIT).strip().rstrip(":")
-    return f"{line[: len(line) - len(line.lstrip())]}# {name}: none"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Texts of several lines stay blocks: a task's code is there to be read."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    lines = value.split("\n")
-    block = len(lines) > 1 and not any(line != line.rstrip() for line in lines) and not value.startswith((" ", "\n"))
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if block else None)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def as_yaml(plan: ExecutionPlan) -> str:
@@ -162,12 +170,27 @@ def as_yaml(plan: ExecutionPlan) -> str:
     by_node: dict[str, list[str]] = {}
     for note in notes(plan):
         by_node.setdefault(note.node, []).append(note.text)
-    document = written_out(plan)
-    document["nodes"] = [_without_limits(node) for node in document["nodes"]]
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump(written_out(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     lines: list[str] = []
-    for line in text.split("\n")[:-1]:
-        if line.startswith("- id: "):
-            lines += [f"# {text}" for text in by_node.get(line.removeprefix("- id: ").strip(), ())]
-        lines.append(_as_comment(line) if line.endswith(_NO_LIMIT) else line)
+    ids = iter([planned.id for planned in plan.nodes])
+    for line in text.splitlines():
+        if line.startswith("- id: ") and (name := next(ids, None)) is not None:
+            lines += [f"# {text}" for text in by_node.get(name, ())]
+        lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML quotes what YAML 1.1 would take for no text; a pipeline is read by the core schema of YAML 1.2."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    # A task's code is there to be read; what a block cannot hold, PyYAML quotes by itself.
+    style = "|" if "\n" in value else None if plain_stays_itself(value) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)

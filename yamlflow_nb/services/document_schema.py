@@ -10,6 +10,7 @@ from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclarati
 
 _DURATION = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h|d)$"}]}
 _TRIGGER = {"type": ["string", "boolean"]}
+_TEMPLATE = {"type": "string", "pattern": r"\{\{"}
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _RETRY = {
     "type": "object",
@@ -68,7 +69,11 @@ _PIPELINE: dict[str, Any] = {
     "outputs": {"type": "object"},
     "stopWhen": _TRIGGER,
     "timeout": _DURATION,
-    "defaults": {"type": "object", "properties": {name: _CONTROL.get(name, {}) for name in CONTROL_FIELDS if name != "id"}},
+    "defaults": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _CONTROL.get(name, {}) for name in CONTROL_FIELDS if name not in ("id", "title", "description")},
+    },
     "resources": {"type": "object"},
     "concurrency": {"type": "object"},
     "notifications": {"type": "array", "items": {"type": "object"}},
@@ -89,7 +94,7 @@ def document_schema(task_types: Mapping[str, TaskType]) -> dict[str, Any]:
         "$defs": {
             "input": _declaration(InputDeclaration),
             "output": _declaration(OutputDeclaration),
-            "task": {"type": "object", "required": ["type"], "properties": {"type": {"enum": list(types)}}},
+            "task": _task(types),
             "node": _node(types),
             **{f"type_{name}": _fields(task_type) for name, task_type in types.items()},
         },
@@ -104,21 +109,41 @@ def _node(types: Mapping[str, TaskType]) -> dict[str, Any]:
         "required": ["id"],
         "properties": control | {"type": {"enum": list(types)}, "taskDefinition": {"type": "string"}},
         "oneOf": [{"required": ["type"]}, {"required": ["taskDefinition"]}],
-        "allOf": [
-            {
-                "if": {"required": ["type"], "properties": {"type": {"const": name}}},
-                "then": {"$ref": f"#/$defs/type_{name}"},
-            }
-            for name in types
-        ],
+        "allOf": _by_type(types),
         "unevaluatedProperties": False,
     }
+
+
+def _task(types: Mapping[str, TaskType]) -> dict[str, Any]:
+    """A reusable task: its type, what it takes and gives, and the fields of its type."""
+    declared = {
+        kind: {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{kind[:-1]}"}} for kind in ("inputs", "outputs")
+    }
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": list(types)}, "description": {"type": "string"}, **declared},
+        "allOf": _by_type(types),
+        "unevaluatedProperties": False,
+    }
+
+
+def _by_type(types: Mapping[str, TaskType]) -> list[dict[str, Any]]:
+    return [
+        {"if": {"required": ["type"], "properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/type_{name}"}}
+        for name in types
+    ]
 
 
 def _fields(task_type: TaskType) -> dict[str, Any]:
     """A type's own fields, from its pydantic model. A text may stand everywhere: ``{{ }}`` gives the value later."""
     schema = task_type.fields.model_json_schema(by_alias=True, ref_template=f"#/$defs/type_{task_type.name}/$defs/{{model}}")
     schema.pop("additionalProperties", None)
+    schema["properties"] = {
+        # Beside the field's own form, so that editors still complete its words.
+        name: field if field.get("type") == "string" else {"anyOf": [field, _TEMPLATE]}
+        for name, field in schema.get("properties", {}).items()
+    }
     return schema | {"title": task_type.name, "description": task_type.summary}
 
 

@@ -19,7 +19,7 @@ from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.edges import edges
-from yamlflow_nb.services.run_text import as_text
+from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -178,7 +178,7 @@ class Execution:
         with run.lock:
             if node not in run.state.nodes:
                 raise CommandError("YF704", f"`{run.id}` has no node `{node}`", f"nodes: {', '.join(run.state.nodes)}")
-            return why(run.state, node)
+            return "\n".join(one_line(line) for line in why(run.state, node).split("\n"))
 
     def snapshot(self) -> dict[str, Any]:
         """The whole as plain data, for views."""

@@ -27,6 +27,8 @@ class PipelineService:
 
     def validate(self, text: str | bytes, name: str = "<text>", folder: str | Path | None = None) -> list[Diagnostic]:
         """What is wrong with a text, in the order of places; never raises. With ``folder``, child pipelines are read there."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"validate takes the text of a document, str or bytes, not {type(text).__name__}")
         return self._read(text, name, None if folder is None else PipelineSource(text, name, Path(folder)))[1]
 
     def source(self, given: Source) -> PipelineSource:
@@ -38,7 +40,10 @@ class PipelineService:
         from yamlflow_nb.language.fixes import apply_fixes
 
         for _ in range(_MOST_PASSES):
-            mended = apply_fixes(text, self.validate(text, name))
+            found = self.validate(text, name)
+            # Errors first: a warning may only be there because of a typo, and its fix would stay in the text.
+            wrong = [one for one in errors(found) if one.fix is not None]
+            mended = apply_fixes(text, wrong or found)
             if mended == text:
                 break
             text = mended

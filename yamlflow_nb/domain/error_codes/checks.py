@@ -121,9 +121,9 @@ CODES: dict[str, ErrorCode] = {
     ),
     "YF320": ErrorCode(
         "a setting that does nothing here",
-        "``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``waitTimeout`` on a node that waits for neither a person nor an event. It reads as if something were limited that is not.",
+        "``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``. It reads as if something were limited that is not.",
         '- {id: load, type: python, code: "pass", maxParallel: 4}',
-        "Add the ``forEach``, or take the setting away; an attempt's time is limited by ``timeout``.",
+        "Add the ``forEach``, or take the setting away.",
     ),
     "YF321": ErrorCode(
         "a cache that cannot see changes",

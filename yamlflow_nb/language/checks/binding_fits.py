@@ -29,7 +29,6 @@ from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.assignable import can_hold
 from yamlflow_nb.language.checks.model import CheckModel
 from yamlflow_nb.language.checks.type_mismatch import type_of_template, with_article
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF317"
 TITLE = "Bindings that do not fit the task's inputs"
@@ -50,7 +49,7 @@ def check_bindings(
     base: Path = ("nodes", node, "inputBindings")
     for name, value in given.items():
         if name not in inputs:
-            yield _unknown(model, (*base, name), name, inputs, code, whose)
+            yield _unknown(model, (*base, name), name, inputs, given, code, whose)
             continue
         actual = _type_given(model, node, name, value)
         declared = inputs[name].type
@@ -80,8 +79,16 @@ def _type_given(model: CheckModel, node: int, name: str, value: Any) -> str | No
     return type_of(value)
 
 
-def _unknown(model: CheckModel, path: Path, name: str, inputs: Mapping[str, InputDeclaration], code: str, whose: str) -> Diagnostic:
-    close = nearest(name, inputs)
+def _unknown(
+    model: CheckModel,
+    path: Path,
+    name: str,
+    inputs: Mapping[str, InputDeclaration],
+    given: Mapping[str, Any],
+    code: str,
+    whose: str,
+) -> Diagnostic:
+    close = model.near(name, [other for other in inputs if other not in given])
     key = model.document.key_at(path) if model.document is not None else None
     known = ", ".join(f"`{other}`" for other in inputs) or "none"
     return model.report(

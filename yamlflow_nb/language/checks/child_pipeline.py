@@ -23,7 +23,6 @@ from yamlflow_nb.domain.diagnostic import Diagnostic, errors
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.language.checks.binding_fits import check_bindings
 from yamlflow_nb.language.checks.model import CheckModel, Place
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF323"
 TITLE = "A child pipeline that does not fit"
@@ -104,22 +103,22 @@ def _outputs(model: CheckModel, node: int, child: PipelineDefinition) -> Iterato
     for name, declared in model.declared_outputs(node).items():
         if name not in child.outputs and not declared.optional:
             place = model.at(("nodes", node, "outputs", name))
-            yield model.report(CODE, place, f"pipeline `{child.name}` has no output `{name}`", hint=_hint(name, child))
+            yield model.report(CODE, place, f"pipeline `{child.name}` has no output `{name}`", hint=_hint(model, name, child))
     own = model.nodes[node].id
     for use in model.reads:
         path = use.read.path
         if path[0] == own and len(path) > 1 and path[1] not in known and path[1] not in ("run", "events"):
             place = model.step(use, 1)
-            close = nearest(str(path[1]), child.outputs)
+            close = model.near(str(path[1]), child.outputs)
             yield model.report(
                 CODE,
                 place,
                 f"pipeline `{child.name}`, the child of `{own}`, has no output `{path[1]}`",
-                hint=_hint(str(path[1]), child),
+                hint=_hint(model, str(path[1]), child),
                 fix=(f"write `{close}`", [(place[1], place[2], close)]) if close else None,
             )
 
 
-def _hint(name: str, child: PipelineDefinition) -> str:
-    close = nearest(name, child.outputs)
+def _hint(model: CheckModel, name: str, child: PipelineDefinition) -> str:
+    close = model.near(name, child.outputs)
     return f"did you mean `{close}`?" if close else f"its outputs: {', '.join(f'`{other}`' for other in child.outputs) or 'none'}"

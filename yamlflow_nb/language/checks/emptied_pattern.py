@@ -22,7 +22,6 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.expression import PatternAtom
 from yamlflow_nb.domain.pattern import matching
 from yamlflow_nb.language.checks.model import PIPELINE, CheckModel, listed, source_place
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF304"
 TITLE = "A pattern that matches nothing"
@@ -42,16 +41,17 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
         pattern = use.atom.pattern
         own = model.nodes[use.node].id if use.node != PIPELINE else None
         if all(name == own for name in early[pattern]):
-            hint = _hint(pattern, matched[pattern], own, list(model.positions))
+            hint = _hint(model, pattern, matched[pattern], own)
             yield model.report(CODE, source_place(use), f"the pattern `{pattern}` matches no node", hint=hint)
 
 
-def _hint(pattern: str, matched: list[str], own: str | None, ids: list[str]) -> str:
+def _hint(model: CheckModel, pattern: str, matched: list[str], own: str | None) -> str:
     if own in matched:
         rest = [name for name in matched if name != own]
         also = f", and {', '.join(f'`{name}`' for name in rest)} run after `pipeline.finishing`" if rest else ""
         return f"it matches only `{own}`, the node in which it stands{also}"
     if matched:
         return f"it matches only nodes that run after `pipeline.finishing`: {', '.join(f'`{name}`' for name in matched[:8])}"
-    close = nearest(pattern.replace("*", ""), ids)
+    ids = list(model.positions)
+    close = model.near(pattern.replace("*", ""), ids)
     return f"the nearest node is `{close}`" if close else f"the nodes are {listed(ids)}"

@@ -1,7 +1,6 @@
 """A setting that does nothing here.
 
-**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``waitTimeout`` on a node that waits for
-neither a person nor an event.
+**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``.
 
 **Why it is wrong.** It reads as if something were limited that is not.
 
@@ -11,7 +10,7 @@ neither a person nor an event.
 - {id: load, type: python, code: "pass", maxParallel: 4}
 ```
 
-**Fix.** Add the ``forEach``, or take the setting away; an attempt's time is limited by ``timeout``.
+**Fix.** Add the ``forEach``, or take the setting away.
 """
 
 from __future__ import annotations
@@ -33,10 +32,6 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             for name in _FOR_ITEMS:
                 if name in own:
                     yield _idle(model, index, name, "without `forEach` there are no items")
-        if "waitTimeout" in own:
-            kind = model.task_type(index)
-            if kind is not None and kind.waits is None:
-                yield _idle(model, index, "waitTimeout", f"a `{kind.name}` task waits for nobody; `timeout` limits an attempt")
 
 
 def _idle(model: CheckModel, index: int, name: str, why: str) -> Diagnostic:

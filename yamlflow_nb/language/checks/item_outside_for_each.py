@@ -23,7 +23,7 @@ from yamlflow_nb.language.checks.model import PIPELINE, CheckModel
 
 CODE = "YF309"
 TITLE = "`item` where there are no items"
-_LEGAL = frozenset({"inputBindings", "field", "retryWhen", "until", "failMessage", "display", "recovery"})
+_LEGAL = frozenset({"inputBindings", "field", "retryWhen", "until", "failMessage", "display", "recovery", "cache"})
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:

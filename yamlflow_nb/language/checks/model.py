@@ -25,11 +25,14 @@ from yamlflow_nb.domain.expression import (
 )
 from yamlflow_nb.domain.pipeline_definition import NodeDefinition, PipelineDefinition, Recovery
 from yamlflow_nb.domain.task_definition import OutputDeclaration, TaskDefinition, TaskType
+from yamlflow_nb.language.aside_templates import aside_expressions
 from yamlflow_nb.language.derivation import starts_of, value_atoms
 from yamlflow_nb.language.locate import diagnostic_at, place_of, scalar_edits
+from yamlflow_nb.language.nearest import nearest
 from yamlflow_nb.language.reachability import Reachability, analyse
 from yamlflow_nb.language.scalar_places import offsets_within
 
+_MOST_SUGGESTIONS = 100
 PIPELINE = -1
 """Stands for the pipeline where a node's index is expected."""
 TRIGGERS: tuple[str, ...] = ("startWhen", "skipWhen", "stopWhen", "failWhen", "retryWhen", "until")
@@ -57,7 +60,8 @@ class ReadUse(NamedTuple):
 
     node: int
     role: str
-    """A trigger's field, ``inputBindings``, ``field``, ``forEach``, ``display``, ``recovery``, ``failMessage`` or ``outputs``."""
+    """A trigger's field, ``inputBindings``, ``field``, ``forEach``, ``display``, ``recovery``, ``failMessage``, ``outputs``,
+    ``cache``, or ``concurrency``, ``schedule`` and ``notifications`` of the pipeline."""
     read: NameRead
     path: Path
     expression: ValueExpression
@@ -85,6 +89,7 @@ class CheckModel:
         self.name = name
         self.ancestors = ancestors
         """Files of the pipelines that contain this one, outermost first."""
+        self._suggested = 0
 
     # The definition -----------------------------------------------------------------------------------------------
 
@@ -271,7 +276,16 @@ class CheckModel:
                 for expression in template.expressions:
                     for read in expression.reads:
                         found.append(ReadUse(PIPELINE, "outputs", read, ("outputs", name), expression, (name,)))
+        if self.document is not None:
+            for index, role, path, expression in aside_expressions(self.document):
+                node = PIPELINE if index is None else index
+                found += [ReadUse(node, role, read, path, expression, path[1:]) for read in expression.reads]
         return found
+
+    def near(self, name: str, candidates: Iterable[str]) -> str | None:
+        """The known name nearest to a mistyped one; after many of them no more suggestions, so that cost stays bounded."""
+        self._suggested += 1
+        return nearest(name, candidates) if self._suggested <= _MOST_SUGGESTIONS else None
 
     # Saying it ----------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ NEEDS_SOUND = True
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for use in model.reads:
-        if use.read.path[:2] != ("system", "outcome") or use.role == "display":
+        if use.read.path[:2] != ("system", "outcome") or use.role in ("display", "notifications"):
             continue
         if use.node == PIPELINE or model.nodes[use.node].id not in model.reachability.finally_nodes:
             yield model.report(

@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.language.checks.model import CheckModel
+from yamlflow_nb.language.checks.model import TRIGGERS, CheckModel
 
 CODE = "YF311"
 TITLE = "A secret where it could leak"
 _FIELDS = ("env", "connection")
+_SHOWN = {role: role for role in (*TRIGGERS, "inputBindings", "forEach", "outputs")}
+"""Roles that are called as the document calls them; others go by the key that they stand under."""
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
@@ -31,8 +33,11 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
         if use.read.path[0] != "secrets":
             continue
         if use.role == "field" and use.where and use.where[0] in _FIELDS:
+            if len(use.read.path) == 1:
+                place = (use.path, use.read.start, use.read.end)
+                yield model.report(CODE, place, "`secrets` is no value", hint="name one secret: {{ secrets.x }}")
             continue
-        where = "in other fields of a task" if use.role == "field" else f"in `{use.role}`"
+        where = "in other fields of a task" if use.role == "field" else f"in `{_SHOWN.get(use.role) or use.path[-1]}`"
         yield model.report(
             CODE,
             (use.path, use.read.start, use.read.end),

@@ -81,7 +81,8 @@ def names_of(model: CheckModel, node: int, role: str) -> Callable[[Path], str | 
             return _GLOBAL[path]
         if path[:2] == ("pipeline", "input"):
             declared = inputs.get(str(path[2])) if len(path) == 3 else None
-            return declared.type if declared is not None and declared.is_required else None
+            may_be_left_out = declared is None or not (declared.is_required or declared.default is not None)
+            return None if declared is None or may_be_left_out else declared.type
         index = model.positions.get(str(path[0]))
         if index is None or len(path) < 2:
             return None
@@ -129,8 +130,9 @@ def _advice(expression: ValueExpression, actual: str) -> str:
 
 def _problems(model: CheckModel, template: Template, path: Path, node: int, role: str) -> Iterator[Diagnostic]:
     for expression in template.expressions:
-        if type(expression.tree) is ast.Attribute:
-            continue  # a name by itself has a type, and no operation that could be wrong
+        tree = expression.tree
+        if type(tree) is ast.Attribute and type(tree.value) is ast.Name:
+            continue  # an output by itself has a type, and neither parts nor operations that could be wrong
         for problem in infer(expression, names_of(model, node, role))[1]:
             if model.document is not None:
                 yield diagnostic_for(model.document, path, problem)

@@ -64,9 +64,10 @@ def _in_trigger(
     told: set[str],
 ) -> Iterator[Diagnostic]:
     for atom, around, negated in guards_around(trigger.root):
+        in_atom: set[str] = set()
         for read in _open_reads(model, node, atom.expression):
             source = str(read.path[0])
-            if any(guarantees.implies(part, truth, source) or _beside(part, read) for part, truth in around):
+            if source in in_atom or any(guarantees.implies(part, truth, source) or _beside(part, read) for part, truth in around):
                 continue
             if start is not None and (source in told or guarantees.started(node, source)):
                 continue
@@ -75,8 +76,8 @@ def _in_trigger(
                 guard = f"event:{source}.completed && "
                 fix = (f"write `{guard}` before it", [(atom.start, atom.start, guard)])
             told.add(source)
+            in_atom.add(source)
             yield _report(model, node, trigger.path, read, None if fix is None else (*fix, trigger.path))
-            break
 
 
 def _open_reads(model: CheckModel, node: int, expression: ValueExpression) -> Iterator[NameRead]:

@@ -24,7 +24,6 @@ from yamlflow_nb.domain.expression import EventAtom
 from yamlflow_nb.domain.pattern import matching
 from yamlflow_nb.domain.pipeline_definition import BUILT_IN_EVENTS, PIPELINE_EVENTS
 from yamlflow_nb.language.checks.model import CheckModel, Place, event_place
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF302"
 TITLE = "An event that is never stored"
@@ -76,7 +75,7 @@ def _unknown(model: CheckModel, source: str, event: str, place: Place, payload: 
         candidates = list(model.emits(node))
         if not payload:
             candidates += [name for name in BUILT_IN_EVENTS if can_store(model, node, name)]
-    close = nearest(event, candidates)
+    close = model.near(event, candidates)
     fix = (f"write `{close}`", [(place[1], place[2], close)]) if close else None
     if close:
         hint = f"did you mean `{close}`?"
@@ -94,7 +93,7 @@ def _unknown(model: CheckModel, source: str, event: str, place: Place, payload: 
 def _nobody(model: CheckModel, pattern: str, event: str, place: Place) -> Diagnostic:
     names = matching(pattern, model.positions)
     candidates = dict.fromkeys([*BUILT_IN_EVENTS, *(emitted for name in names for emitted in model.emits(model.positions[name]))])
-    close = nearest(event, [name for name in candidates if name != event])
+    close = model.near(event, [name for name in candidates if name != event])
     fix = (f"write `{close}`", [(place[1], place[2], close)]) if close else None
     hint = f"did you mean `{close}`?" if close else f"an event of its own is declared by a node: `emits: [{event}]`"
     message = f"none of the {len(names)} nodes that `{pattern}` matches has an event `{event}`"

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.language.checks.model import CheckModel
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF305"
 TITLE = "An input that is not declared"
@@ -35,7 +34,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             continue
         if path[1] != "input":
             place = model.step(use, 1)
-            close = "input" if nearest(str(path[1]), ["input"]) else None
+            close = "input" if model.near(str(path[1]), ["input"]) else None
             inputs = f"pipeline.input.{path[1]}" if path[1] in declared else "pipeline.input.<name>"
             fix = ("write `input`", [(place[1], place[2], "input")]) if close else None
             if path[1] in declared:
@@ -44,7 +43,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             yield model.report(CODE, place, message, hint=f"inputs are read as `{inputs}`", fix=fix)
         elif len(path) > 2 and path[2] not in declared:
             place = model.step(use, 2)
-            close = nearest(str(path[2]), declared)
+            close = model.near(str(path[2]), declared)
             known = ", ".join(f"`{name}`" for name in declared) or "none"
             yield model.report(
                 CODE,

@@ -15,12 +15,13 @@ startWhen: "event:a.finished && {{ a.run.status == 'failed' }}"     # it is `sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.document import Path
 from yamlflow_nb.language.checks.model import CheckModel, ReadUse, dotted
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF307"
 TITLE = "A built-in name that does not exist"
@@ -38,10 +39,21 @@ SYSTEM: Names = {
 ATTEMPT: Names = {"number": None, "reason": None, "error": _ERROR, "exit_code": None, "duration": None, "outputs": None}
 
 
+_GROUPS = frozenset({("pipeline",), ("pipeline", "input"), ("system",), ("custom",), ("attempt",)})
+_EVENT = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for use in model.reads:
         path = use.read.path
-        if path[0] == "system":
+        if _is_group(model, path) and not _goes_on(use):
+            yield _no_value(model, use)
+        elif path[0] == "custom" and len(path) > 1 and not _EVENT.match(str(path[1])):
+            message = f"no event can be called `custom.{path[1]}`"
+            yield model.report(
+                CODE, model.step(use, 1), message, hint="events have names such as custom.go: small letters, digits, _"
+            )
+        elif path[0] == "system":
             yield from _walk(model, use, SYSTEM, 1)
         elif path[0] == "attempt":
             yield from _walk(model, use, ATTEMPT, 1)
@@ -52,6 +64,23 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
                 yield model.report(CODE, model.step(use, 2), message, hint="only nodes with `forEach` have items")
 
 
+def _is_group(model: CheckModel, path: Path) -> bool:
+    return path in _GROUPS or (len(path) == 2 and path[1] in ("run", "events") and path[0] in model.positions)
+
+
+def _goes_on(use: ReadUse) -> bool:
+    """Whether a computed step follows: ``system["ro" + "und"]``."""
+    inner = use.read.end - use.expression.start - len("{{")
+    return use.expression.text[inner:].lstrip().startswith("[")
+
+
+def _no_value(model: CheckModel, use: ReadUse) -> Diagnostic:
+    path, name = use.read.path, dotted(use.read.path)
+    behind = {"system": SYSTEM, "attempt": ATTEMPT, "run": RUN}.get(str(path[-1]))
+    hint = f"`{name}` has {', '.join(behind)}" if behind else f"name what is meant: `{name}.<name>`"
+    return model.report(CODE, (use.path, use.read.start, use.read.end), f"`{name}` is a group of names, not a value", hint=hint)
+
+
 def _walk(model: CheckModel, use: ReadUse, names: Names, first: int) -> Iterator[Diagnostic]:
     path = use.read.path
     known: Names | None = names
@@ -60,7 +89,7 @@ def _walk(model: CheckModel, use: ReadUse, names: Names, first: int) -> Iterator
             return
         if path[number] not in known:
             place = model.step(use, number)
-            close = nearest(str(path[number]), known)
+            close = model.near(str(path[number]), known)
             before = dotted(path[:number])
             yield model.report(
                 CODE,

@@ -21,7 +21,6 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.expression import EventAtom
 from yamlflow_nb.domain.pipeline_definition import RESERVED_NAMES
 from yamlflow_nb.language.checks.model import CheckModel, Place, listed, source_place
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF301"
 TITLE = "A node that does not exist"
@@ -40,7 +39,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
 
 
 def _unknown(model: CheckModel, name: str, place: Place, candidates: list[str]) -> Diagnostic:
-    close = nearest(name, candidates)
+    close = model.near(name, candidates)
     hint = f"did you mean `{close}`?" if close else f"the nodes are {listed(model.positions)}"
     fix = (f"write `{close}`", [(place[1], place[2], close)]) if close else None
     return model.report(CODE, place, f"there is no node `{name}`", hint=hint, fix=fix)

@@ -23,7 +23,6 @@ from collections.abc import Iterator
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.language.checks.model import CheckModel, ReadUse, listed
-from yamlflow_nb.language.nearest import nearest
 
 CODE = "YF306"
 TITLE = "An output that the node does not have"
@@ -65,7 +64,7 @@ def _unknown(model: CheckModel, use: ReadUse, node: int) -> Diagnostic:
     name = str(use.read.path[1])
     outputs = list(model.outputs(node))
     place = model.step(use, 1)
-    close = nearest(name, [*outputs, *_BESIDE])
+    close = model.near(name, [*outputs, *_BESIDE])
     known = f"it has {listed(outputs)}; others are declared in its `outputs`"
     return model.report(
         CODE,
