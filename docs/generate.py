@@ -120,8 +120,8 @@ on changing in its place. Where nobody is there (papermill, nbclient, nbconvert)
 until the pipeline has ended, and fails with it; interrupting it cancels the run. A mistake in the document is shown as the line
 with a caret, without a traceback. What a notebook keeps of a run holds no script and is at most 150 kB.
 
-`papermill -p month 2 nb.ipynb` reaches the pipeline of a cell that begins with `%%pipeline --inputs month`. `%config PipelineMagics`
-lists the settings.
+`papermill -p month 2 nb.ipynb` reaches the pipeline of a cell that begins with `%%pipeline --inputs month`.
+`%config PipelineMagics` lists the settings.
 
 ```text
 {help_text()}

@@ -10,7 +10,8 @@ from math import floor
 Edge = tuple[str, str]
 
 _SWEEPS = 8
-_ROUNDS = 12
+_ROUNDS = 300
+_STILL = 0.002
 
 
 @dataclass(frozen=True)
@@ -143,32 +144,50 @@ def _straightened(columns: list[list[str]], before: dict[str, list[str]], after:
     of a long edge hold together more than boxes do, so that it runs straight."""
     rows = {name: position - (len(column) - 1) / 2 for column in columns for position, name in enumerate(column)}
     for turn in range(_ROUNDS):
+        moved = 0.0
         for column in columns if turn % 2 == 0 else reversed(columns):
             wanted = []
             for name in column:
                 near = [(rows[other], _pull(name, other)) for other in (*before.get(name, ()), *after.get(name, ()))]
-                wanted.append(sum(row * pull for row, pull in near) / sum(pull for _, pull in near) if near else rows[name])
+                pull = sum(one for _, one in near)
+                wanted.append((sum(row * one for row, one in near) / pull, pull) if near else (rows[name], 1))
             for name, row in zip(column, _apart(wanted)):
+                moved = max(moved, abs(rows[name] - row))
                 rows[name] = row
-    # Quarters of a row: what is nearly level is level. Rounding down keeps what is a row apart a row apart.
-    return {name: floor(row * 4 + 0.5) / 4 for name, row in rows.items()}
+        if moved < _STILL:
+            break
+    return _in_quarters(rows, after)
+
+
+def _in_quarters(rows: dict[str, float], after: dict[str, list[str]]) -> dict[str, float]:
+    """Heights in quarters of a row, so that what is nearly level is level. Rounding down keeps what is a row apart a row apart;
+    of several places to round from, the one with the most level edges."""
+
+    def rounded(start: float) -> dict[str, float]:
+        return {name: floor((row + start) * 4) / 4 for name, row in rows.items()}
+
+    def level(found: dict[str, float]) -> int:
+        return sum(found[name] == found[other] for name, others in after.items() for other in others)
+
+    return max((rounded(step / 32) for step in range(8)), key=level)
 
 
 def _pull(one: str, other: str) -> int:
     return (1, 3, 8)[("\0" in one) + ("\0" in other)]
 
 
-def _apart(wanted: Sequence[float]) -> list[float]:
-    """The heights nearest to the wanted ones (least squares) that are at least one row apart, in this order: neighbours that
-    get in each other's way are pushed as one block around the middle of what they want."""
-    blocks: list[tuple[float, int]] = []
-    for position, height in enumerate(wanted):
-        middle, size = height - position, 1
+def _apart(wanted: Sequence[tuple[float, int]]) -> list[float]:
+    """The heights nearest to the wanted ones (least squares, each as important as it is pulled) that are at least one row apart,
+    in this order: neighbours that get in each other's way are pushed as one block around the middle of what they want."""
+    blocks: list[tuple[float, int, int]] = []
+    for position, (height, pull) in enumerate(wanted):
+        middle, weight, size = height - position, pull, 1
         while blocks and blocks[-1][0] > middle:
-            other, count = blocks.pop()
-            middle, size = (middle * size + other * count) / (size + count), size + count
-        blocks.append((middle, size))
-    flat = [middle for middle, size in blocks for _ in range(size)]
+            other, heavy, count = blocks.pop()
+            middle = (middle * weight + other * heavy) / (weight + heavy)
+            weight, size = weight + heavy, size + count
+        blocks.append((middle, weight, size))
+    flat = [middle for middle, _, size in blocks for _ in range(size)]
     return [middle + position for position, middle in enumerate(flat)]
 
 
