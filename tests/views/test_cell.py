@@ -276,3 +276,21 @@ def test_notebooks_become_a_pipeline_in_a_new_cell(kernel):
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")]), kernel.folder / f"{name}.ipynb")
     cell = kernel.run("%pipeline init a.ipynb b.ipynb")
     assert any("image/png" in output for output in cell.outputs) and "event:a.completed" in cell.reply["payload"][0]["text"]
+
+
+def test_an_execution_that_another_kernel_runs_is_drawn_live(kernel):
+    hold = "import pathlib, time\ndef hold():\n    while not pathlib.Path('elsewhere').exists(): time.sleep(0.01)"
+    kernel.run(hold)
+    here = kernel.run(f"%%pipeline held\n{HELD}")
+    kernel.until(lambda: "▶ hold" in here.text)
+    other = Kernel(kernel.folder)
+    try:
+        other.run("%load_ext yamlflow_nb")
+        name = kernel.run("print(held.id)").text.strip()
+        there = other.run(f"%pipeline attach {name}")
+        other.until(lambda: "▶ hold" in there.text)
+        (kernel.folder / "elsewhere").touch()
+        other.until(lambda: ended(there))
+        assert "✓ after" in there.text and len(there.outputs) == 1
+    finally:
+        other.close()
