@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
     from yamlflow_nb.services.task_service import TaskService
+
+if TYPE_CHECKING:
+    from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
 def _make(path: Path) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
     from yamlflow_nb.loop.kernel_loop import KernelLoop
@@ -127,9 +132,14 @@ def _make(path: Path) -> Services:
     from yamlflow_nb.services.task_service import TaskService
 
     artifacts = LocalArtifacts(path.parent / "artifacts")
-    repository = SQLiteRepository(path)
+    store = SQLiteRepository(path)
+    repository = patient(store)
     able = executors(artifacts)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=path.parent / "runs")
+    runs = path.parent / "runs"
+    if not store.database.read_only:
+        runs.mkdir(mode=0o700, exist_ok=True)
+        artifacts.folder.mkdir(mode=0o700, exist_ok=True)
+    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
     definitions = PipelineService(task_types())
     return Services(
         definitions,
@@ -137,6 +147,18 @@ def _make(path: Path) -> Services:
         TaskService(task_types(), frozenset(able)),
         path,
     )
+
+
+def _bell(store: SQLiteRepository) -> Callable[[str, Callable[[], None]], Bell]:
+    """How other processes ring the loop on this store."""
+    from yamlflow_nb.infrastructure.doorbell import SocketBell, WatchingBell, has_sockets
+
+    def made(owner: str, rung: Callable[[], None]) -> Bell:
+        if has_sockets():
+            return SocketBell(store.path, owner.rpartition("/")[2], rung)
+        return WatchingBell(store.database.changes, rung)
+
+    return made
 
 
 def _close_all() -> None:

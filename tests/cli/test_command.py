@@ -129,16 +129,19 @@ def test_a_missing_input_is_named(said, folder):
     assert code == 2 and "`n`" in err
 
 
-@pytest.mark.parametrize("store", ["postgres://host/db", "nosuch/store.db", "p.yaml", "."])
-def test_a_store_that_cannot_be_opened_is_told_and_none_is_made_by_looking(said, folder, store):
+NO_STORES = {"postgres://host/db": "YF711", "nosuch/store.db": "YF711", ".": "YF711", "p.yaml": "YF605"}
+
+
+@pytest.mark.parametrize(("store", "wanted"), NO_STORES.items())
+def test_a_store_that_cannot_be_opened_is_told_and_none_is_made_by_looking(said, folder, store, wanted):
     code, out, err = said("list", "--store", store)
-    assert (code, out) == (2, "") and "error YF711: " in err
+    assert (code, out) == (2, "") and f"error {wanted}: " in err
     assert not (folder / "nosuch").exists()
 
 
 def test_a_store_of_a_folder_that_cannot_be_made_is_told(said, folder):
     code, _, err = said("run", "p.yaml", "--store", "p.yaml/store.db")
-    assert code == 2 and "error YF711: " in err
+    assert code == 2 and "error YF607: " in err
 
 
 @pytest.mark.parametrize("arguments", [("show", "nosuch"), ("why", "nosuch"), ("vars", "nosuch"), ("events", "nosuch")])

@@ -52,8 +52,10 @@ def record_of(plan: ExecutionPlan, execution_id: str = "e1", folder: Path = Path
 class World:
     """A loop with a store in memory and, unless another is given, a clock that jumps."""
 
-    def __init__(self, folder: Path, executors: Mapping[str, Any] | None = None, clock: Any = None, **options: Any) -> None:
-        self.repository = KeptInMemory()
+    def __init__(
+        self, folder: Path, executors: Mapping[str, Any] | None = None, clock: Any = None, repository: Any = None, **options: Any
+    ) -> None:
+        self.repository = repository if repository is not None else KeptInMemory()
         self.artifacts = KeptNowhere()
         self.clock = clock or ManualClock()
         self.folder = folder

@@ -1,4 +1,4 @@
-"""A store in memory with what the loop's own tests need, and one that can be told to fail."""
+"""A store in memory that can be told to fail, and a place for large objects that keeps none."""
 
 from __future__ import annotations
 
@@ -6,65 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from yamlflow_nb.domain.decision import StoredEvent
-from yamlflow_nb.domain.event import Fact
-from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
+from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
+from yamlflow_nb.testing.memory import InMemoryRepository
 
 
-class KeptInMemory:
-    """``Repository``: everything in lists. ``refuse`` names executions whose commits fail."""
+class KeptInMemory(InMemoryRepository):
+    """Remembers every commit. ``refuse`` names executions whose commits fail."""
 
     def __init__(self) -> None:
-        self.records: dict[str, ExecutionRecord] = {}
+        super().__init__()
         self.commits: list[list[Commit]] = []
         self.refuse: set[str] = set()
-        self._facts: dict[str, list[Fact]] = {}
-        self._events: dict[str, list[StoredEvent]] = {}
-        self._nodes: dict[str, dict[str, NodeRecord]] = {}
-        self._variables: dict[str, dict[str, Any]] = {}
 
-    def create(self, record: ExecutionRecord) -> None:
-        self.records[record.id] = record
+    @property
+    def records(self) -> dict[str, ExecutionRecord]:
+        return {record.id: record for record in self.executions(limit=1_000_000)}
 
     def commit(self, commits: Sequence[Commit]) -> None:
         if any(commit.execution_id in self.refuse for commit in commits):
             raise OSError("disk full")
         self.commits.append(list(commits))
-        for commit in commits:
-            key, record = commit.execution_id, self.records[commit.execution_id]
-            self._facts.setdefault(key, []).extend(commit.facts)
-            self._events.setdefault(key, []).extend(commit.events)
-            self._nodes.setdefault(key, {}).update({node.node: node for node in commit.nodes})
-            self._variables.setdefault(key, {}).update({f"{scope}.{name}": value for scope, name, value in commit.variables})
-            record.status, record.reason, record.round = commit.status, commit.reason, commit.round
-            if commit.outputs is not None:
-                record.outputs, record.finished_at = commit.outputs, commit.at
-
-    def execution(self, execution_id: str) -> ExecutionRecord | None:
-        return self.records.get(execution_id)
-
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
-        found = [record for record in self.records.values() if project in (None, record.project)]
-        return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
-
-    def facts(self, execution_id: str) -> list[Fact]:
-        return list(self._facts.get(execution_id, ()))
-
-    def events(self, execution_id: str, since: int = 0) -> list[StoredEvent]:
-        return [event for event in self._events.get(execution_id, ()) if event.number > since]
-
-    def nodes(self, execution_id: str) -> list[NodeRecord]:
-        return list(self._nodes.get(execution_id, {}).values())
-
-    def variables(self, execution_id: str) -> dict[str, Any]:
-        return dict(self._variables.get(execution_id, {}))
-
-    def close(self) -> None:
-        pass
+        super().commit(commits)
 
 
 class KeptNowhere:
     """``ArtifactStore`` that remembers what it was given."""
+
+    folder = Path()
 
     def __init__(self) -> None:
         self.kept: list[Any] = []

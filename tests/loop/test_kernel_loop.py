@@ -13,6 +13,7 @@ from yamlflow_nb.domain.event import CancelRequested, CustomEventSent, ResumeReq
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.system_clock import SystemClock
 from yamlflow_nb.loop.kernel_loop import LoopClosed
+from yamlflow_nb.loop.resume import Follower
 
 TWO = """\
 name: two
@@ -232,6 +233,6 @@ def test_an_execution_is_given_back_by_its_facts(tmp_path: Path) -> None:
     with World(tmp_path, {"python": Does(a=lambda work: {"n": 3})}) as world:
         run = world.start(TWO)
         assert run.wait(10)
-        again = world.loop.load(run.record, run.plan)
+        again = Follower(world.repository, run.record, run.plan, frozenset()).run
         assert again.is_over and again.state.outputs == {"n": 3}
         assert again.state.log.rows == world.repository.events("e1")

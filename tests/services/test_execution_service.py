@@ -46,7 +46,9 @@ class House:
         self.folder = folder
         self.does = Does(**{"a": lambda work: {"twice": work.inputs["n"] * 2}, **doing})
         artifacts = KeptNowhere()
-        self.loop = KernelLoop(repository, {"python": self.does}, artifacts, ManualClock(1_700_000_000.0), runs_folder=folder)
+        self.loop = KernelLoop(
+            repository, {"python": self.does}, artifacts, ManualClock(1_700_000_000.0), runs_folder=folder, bell=repository.bell
+        )
         self.service = ExecutionService(self.loop, repository, artifacts, PipelineService(task_types()))
 
     def beside(self) -> House:
@@ -181,15 +183,18 @@ def test_an_ended_execution_is_read_back_by_another_process(house: House) -> Non
     other.loop.close()
 
 
-def test_an_execution_of_another_process_is_seen_moving_but_takes_no_commands(house: House) -> None:
+def test_an_execution_of_another_process_is_seen_moving_and_takes_commands(house: House) -> None:
     execution = house.service.start(HOLD).wait(10, or_waiting=True)
     other = house.beside()
     found = other.service.get(execution.id)
     assert found.status == "waiting"
-    with pytest.raises(CommandError, match="YF703"):
+    assert found.pause(by="ada").status == "paused"
+    assert found.resume(by="ada").status == "waiting"
+    found.send_event("go", {"n": 3})
+    assert found.wait(10).status == "completed" and execution.wait(10).nodes["a"].outputs == {"n": 3}
+    assert [event.payload for event in execution.events if event.type.startswith("pipeline.paused")] == [{"by": "ada"}]
+    with pytest.raises(CommandError, match="YF702"):
         found.cancel()
-    execution.send_event("go").wait(10)
-    assert found.wait(10).status == "completed"
     other.loop.close()
 
 

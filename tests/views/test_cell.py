@@ -144,7 +144,7 @@ def test_a_mistake_is_the_line_with_the_caret_and_no_traceback(kernel):
 
 MISUSE = {
     "%%pipeline --input n\n" + GOOD: "YF712", "%%pipeline --inputs nosuch\n" + GOOD: "YF712", "%%pipeline --wiat\n" + GOOD: "YF712",
-    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF711",
+    "%%pipeline 1st\n" + GOOD: "YF712", "%%pipeline --store /dev/null/x.db\n" + GOOD: "YF607",
     "%%pipeline --input n=x\n" + GOOD: "YF432",
     "%pipeline nosuch": "YF712", "%pipeline why": "YF712", "%pipeline why nosuch": "YF704", "%pipeline show nosuch": "YF701",
     "%pipeline list --sotre x": "YF712", "%pipeline show 'x": "YF712", "%pipeline init nosuch.ipynb": "YF705",
@@ -294,3 +294,26 @@ def test_an_execution_that_another_kernel_runs_is_drawn_live(kernel):
         assert "✓ after" in there.text and len(there.outputs) == 1
     finally:
         other.close()
+
+
+def test_a_run_whose_kernel_was_killed_goes_on_in_another_and_is_drawn_there(tmp_path):
+    first, second = Kernel(tmp_path), None
+    try:
+        first.run("%load_ext yamlflow_nb")
+        hold = "import pathlib, time\ndef hold():\n    while not pathlib.Path('open').exists(): time.sleep(0.01)\n    return {'n': 1}"
+        first.run(hold)
+        cell = first.run(f"%%pipeline held\n{HELD}")
+        first.until(lambda: "▶ hold" in cell.text)
+        first.manager.shutdown_kernel(now=True)
+        (tmp_path / "open").touch()
+        second = Kernel(tmp_path)
+        second.run("%load_ext yamlflow_nb")
+        second.run(hold)
+        there = second.run("%pipeline resume")
+        assert there.error is None, there.error
+        second.until(lambda: ended(there))
+        assert "✓ after" in there.text and len(there.outputs) == 1
+    finally:
+        first.close()
+        if second is not None:
+            second.close()

@@ -22,6 +22,7 @@ _VERBS = {
     "events": "the stored history of an execution",
     "vars": "the values of an execution",
     "why": "why a node started, did not start or still waits",
+    "resume": "go on with what was paused or interrupted",
     "schema": "the JSON Schema of the document",
     "tasks": "the installed task types",
 }

@@ -155,6 +155,27 @@ class RetryRequested:
 
 
 @value
+class TakenOver:
+    """Another process drives the execution from here on: every attempt that was at work is interrupted, and a pause is
+    over. ``owner`` is the new one; ``by`` asked for it."""
+
+    at: float
+    owner: str = ""
+    by: str | None = None
+
+
+@value
+class InterruptionAnswered:
+    """A person says what becomes of an interrupted attempt (``onInterrupt: ask``). ``item`` None: of all that ask."""
+
+    at: float
+    node: str
+    answer: Literal["retry", "fail"]
+    item: int | None = None
+    by: str | None = None
+
+
+@value
 class VariableSet:
     """A person sets a variable of a paused execution."""
 
@@ -166,5 +187,5 @@ class VariableSet:
 
 Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
-    PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet,
+    PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
 ]  # fmt: skip

@@ -47,21 +47,3 @@ def bound_sql(text: str, values: Mapping[str, Any], identifiers: Mapping[str, st
 def quoted_identifier(name: str, quote: str = '"') -> str:
     """A name quoted for a dialect."""
     return f"{quote}{name.replace(quote, quote * 2)}{quote}"
-
-
-_ASIDE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
-_READS = re.compile(r"[\s(]*(?:select|with|values|show|describe|explain|table|from)\b", re.IGNORECASE)
-_CHANGES = re.compile(
-    r"\b(?:insert|update|delete|merge|into|create|drop|alter|truncate|call|copy|attach|install|load|nextval|setval|grant)\b",
-    re.IGNORECASE,
-)
-
-
-def only_reads(text: str) -> bool:
-    """Whether every statement plainly reads; in doubt it does not.
-
-    >>> only_reads("SELECT * FROM t WHERE a = 'delete'"), only_reads("WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x")
-    (True, False)
-    """
-    statements = [statement for statement in _ASIDE.sub("''", text).split(";") if statement.strip()]
-    return bool(statements) and all(_READS.match(one) and not _CHANGES.search(one) for one in statements)

@@ -10,8 +10,9 @@ from pydantic import model_validator
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, only_reads, quoted_identifier
+from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier
 from yamlflow_nb.executors.declared import is_reference, text_of
+from yamlflow_nb.executors.only_reads import only_reads
 
 _BOUND = "values go in as bind parameters: write `:name` in the query and bind it by inputBindings"
 
@@ -40,7 +41,7 @@ TASK_TYPE = TaskType(
     fields=SqlFields,
     outputs={"result": "dataframe", "row_count": "integer", "columns": "array", "first": "object"},
     on_interrupt="ask",
-    repeatable=lambda fields: isinstance(fields.get("query"), str) and only_reads(fields["query"]),
+    repeatable=only_reads,
     no_templates={"query": _BOUND},
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )

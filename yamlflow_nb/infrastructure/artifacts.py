@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from yamlflow_nb.infrastructure.crash_points import crash_point
+
 _SCHEME = "artifact:"
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -68,9 +70,14 @@ class LocalArtifacts:
         if not kept.exists():
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, scratch = tempfile.mkstemp(dir=kept.parent)
-            os.close(handle)
-            shutil.copyfile(path, scratch)
+            # On the disk before anything refers to it: a committed result must not name an object that a power cut emptied.
+            with open(handle, "wb") as target, path.open("rb") as source:
+                shutil.copyfileobj(source, target, 1 << 20)
+                target.flush()
+                os.fsync(target.fileno())
+            crash_point("before-artifact-rename")
             os.replace(scratch, kept)
+            crash_point("after-artifact-rename")
         return {"path": str(kept), "format": ending, "size": kept.stat().st_size, "sha256": digest}
 
 

@@ -15,7 +15,9 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
+from yamlflow_nb.loop.limits import most_events, told
 from yamlflow_nb.loop.run import Progress, Run
 
 
@@ -31,6 +33,7 @@ class AttemptJob:
         clock: Clock,
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
+        may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._run = run
         self._start = start
@@ -40,14 +43,18 @@ class AttemptJob:
         self._clock = clock
         self._folder = attempt_folder(runs_folder, run.id, start.attempt)
         self._tell = tell
+        self._may_start = may_start
+        self._emitted = 0
         self._log_lock = threading.Lock()
         self._early: dict[str, Any] = {}
         self.stopped = False
 
     def __call__(self) -> None:
-        if not self.stopped:
+        if not self.stopped and self._may_start(self._run) and not self.stopped:
+            crash_point("task-started")
             fact = self._result()
             self._tell(self._run.id, fact)
+            crash_point("result-told")
 
     def _result(self) -> TaskFinished:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
@@ -55,7 +62,9 @@ class AttemptJob:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             outputs = self._executed()
+            crash_point("task-returned")
             kept = keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+            crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
                 raise TaskFailed("OutputError", missing, outputs=kept)
@@ -63,8 +72,8 @@ class AttemptJob:
             error = TaskError(failure.kind, failure.message)
             return TaskFinished(self._clock.now(), key, "failed", self._kept_of_failed(failure), error, failure.exit_code)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
-            told = TaskError(type(error).__name__, str(error) or type(error).__name__)
-            return TaskFinished(self._clock.now(), key, "failed", {}, told)
+            text = TaskError(type(error).__name__, str(error) or type(error).__name__)
+            return TaskFinished(self._clock.now(), key, "failed", {}, text)
         return TaskFinished(self._clock.now(), key, "completed", kept)
 
     def _executed(self) -> Mapping[str, Any]:
@@ -116,6 +125,9 @@ class AttemptJob:
         if name not in self._planned.emits:
             known = ", ".join(sorted(self._planned.emits)) or "none"
             raise TaskFailed("EmitError", f"`{self._planned.id}` may not emit {name!r}: its `emits` names {known}")
+        self._emitted += 1
+        if self._emitted + len(self._run.state.log.rows) > most_events(self._run.state):
+            raise TaskFailed("TooManyEvents", told(self._run.state))
         kept = keep_outputs(payload, {}, self._artifacts, self._folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
 from yamlflow_nb.loop.run import Run
@@ -41,6 +42,7 @@ class CarryOut:
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
         chance: Callable[[], float],
+        may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._executors = executors
         self._artifacts = artifacts
@@ -50,10 +52,12 @@ class CarryOut:
         self._runs_folder = runs_folder
         self._tell = tell
         self._chance = chance
+        self._may_start = may_start
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
 
     def carry_out(self, run: Run, decision: Decision) -> None:
         """Do one thing that was decided. Raises what a script of outcomes that is not of its form raises."""
+        crash_point("before-carry-out")
         if isinstance(decision, StartTask):
             self._start(run, decision)
         elif isinstance(decision, SetTimer):
@@ -64,8 +68,16 @@ class CarryOut:
             if job is not None:
                 job.stopped = True
         elif isinstance(decision, FinishExecution):
+            crash_point("execution-ended")
             self.forget(run)
             run.end()
+
+    def rearm(self, run: Run, timers: Iterable[SetTimer]) -> None:
+        """Timers of an execution that was read back: they ring at the times that were stored, also past ones."""
+        for timer in timers:
+            self.promise(run, timer)
+            later = timer.spread * self._chance() if timer.spread else 0.0
+            self._agenda.put(run.id, TimerFired(timer.at, timer.timer), timer.at + later)
 
     def promise(self, run: Run, decision: Decision) -> None:
         """Take note of timers as soon as they are decided, so that one that was called off does not ring in the same turn."""
@@ -103,6 +115,7 @@ class CarryOut:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
-            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell)
+            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
             self._jobs[run.id, key] = job
             self._workers.submit(job)
+            crash_point("task-submitted")

@@ -6,29 +6,36 @@ from collections.abc import Sequence
 
 from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
 from yamlflow_nb.domain.event import Fact
-from yamlflow_nb.domain.ports.repository import Commit, NodeRecord
-from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
+from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
+from yamlflow_nb.domain.ports.requests import APPLIED
+from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.execution_state import NodeRun
 
 
 class Draft:
     """The facts that one execution took in during a turn of the loop, and what ``decide`` made of them."""
 
-    def __init__(self, state: ExecutionState) -> None:
-        self.state = state
+    def __init__(self, run: Run, created: ExecutionRecord | None = None) -> None:
+        self.run = run
+        self.created = created
         self.facts: list[Fact] = []
         self.turns: list[Turn] = []
+        self.answers: list[tuple[str, str]] = []
 
-    def add(self, fact: Fact, turn: Turn, counted: bool) -> None:
+    def add(self, fact: Fact, turn: Turn, counted: bool, request_id: str | None = None) -> None:
         """A fact that came after the end and changed nothing leaves no trace."""
-        if counted or turn.events or turn.decisions or turn.changed:
+        counts = bool(counted or turn.events or turn.decisions or turn.changed)
+        if counts:
             self.facts.append(fact)
             self.turns.append(turn)
+        if request_id is not None:
+            self.answers.append((request_id, APPLIED if counts else f"it has ended: {self.run.state.status}"))
 
     def commit(self, at: float) -> Commit | None:
         """The whole as one commit; None where there is nothing to write."""
         if not self.facts:
             return None
-        state = self.state
+        state = self.run.state
         events: list[StoredEvent] = []
         changed: dict[str, None] = {}
         variables: dict[tuple[str, str], tuple[str, str, object]] = {}
@@ -42,6 +49,8 @@ class Draft:
                     outputs = decision.outputs
         return Commit(
             execution_id=state.execution_id,
+            epoch=self.run.epoch,
+            first=self.run.facts + 1,
             facts=self.facts,
             events=events,
             nodes=node_records([state.nodes[name] for name in changed], state.round),
@@ -51,6 +60,8 @@ class Draft:
             round=state.round,
             at=at,
             outputs=outputs,
+            created=self.created,
+            answers=self.answers,
         )
 
 

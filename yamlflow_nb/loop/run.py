@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
-from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
 from yamlflow_nb.orchestration.execution_state import ExecutionState
+from yamlflow_nb.orchestration.replay import Replay
 
 
 class Progress(NamedTuple):
@@ -25,16 +25,23 @@ class Run:
     """An execution that this process drives, or one that it read back from the store.
 
     ``state`` is advanced by the loop's thread alone; others read it holding ``lock``, so that they see whole turns that are
-    in the store. ``version`` counts the changes. ``lost`` is why the process gave it up, when it did.
+    in the store. ``version`` counts the changes. ``lost`` is why the process gave it up, when it did. ``epoch`` is the lease
+    under which it is driven, ``facts`` how many of its facts are in the store, ``held`` the reason while its last turn waits
+    for the store to take it.
     """
 
-    def __init__(self, record: ExecutionRecord, state: ExecutionState, lock: threading.RLock | None = None) -> None:
+    def __init__(
+        self, record: ExecutionRecord, state: ExecutionState, lock: threading.RLock | None = None, epoch: int = 1, facts: int = 0
+    ) -> None:
         self.record = record
         self.state = state
         self.lock = lock if lock is not None else threading.RLock()
         self.namespace: Any = None
         self.progress: dict[str, Progress] = {}
         self.lost: BaseException | None = None
+        self.epoch = epoch
+        self.facts = facts
+        self.held: str | None = None
         self.version = 0
         self._changed = threading.Condition()
         self._ended = threading.Event()
@@ -90,8 +97,6 @@ class Run:
 
 def replay(plan: ExecutionPlan, execution_id: str, facts: Iterable[Fact], scripted: frozenset[str] = frozenset()) -> ExecutionState:
     """The state that stored facts lead to: the same ``decide``, its decisions carried out by nobody."""
-    state = new_execution(plan, execution_id)
-    state.scripted = scripted
-    for fact in facts:
-        decide(state, fact)
-    return state
+    replayed = Replay(plan, execution_id, scripted)
+    replayed.add(facts)
+    return replayed.state

@@ -213,8 +213,9 @@ def fail_attempt(
         state.names_changed(run.planned.id)
     diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
-    delay = _backoff(run.planned, slot.number)
-    if reason not in NEVER_RETRIED and slot.number < retry.maxAttempts:
+    tries = slot.number - state.interruptions.get((run.planned.id, state.round, run.iteration, item), 0)
+    delay = _backoff(run.planned, tries)
+    if reason not in NEVER_RETRIED and tries < retry.maxAttempts:
         in_time = retry.maxDuration is None or state.now + delay - slot.series_started <= retry.maxDuration
         wanted, complaint = _wants_retry(state, run, slot, item, reason, error, exit_code) if in_time else (False, None)
         if wanted:

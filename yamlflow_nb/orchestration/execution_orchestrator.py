@@ -11,11 +11,13 @@ from yamlflow_nb.domain.event import (
     CancelRequested,
     CustomEventSent,
     Fact,
+    InterruptionAnswered,
     PauseRequested,
     ResumeRequested,
     RetryRequested,
     SkipRequested,
     Started,
+    TakenOver,
     TaskEmitted,
     TaskFinished,
     TaskOutputSet,
@@ -26,7 +28,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, items, passes, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -171,6 +173,8 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     SkipRequested: _skip,
     RetryRequested: rounds.open_round,
     VariableSet: _set_variable,
+    TakenOver: interruption.take_over,
+    InterruptionAnswered: interruption.answer,
 }
 """One row a fact."""
 

@@ -171,6 +171,10 @@ class ExecutionState:
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
+        self.interruptions: dict[tuple[str, int, int, int | None], int] = {}
+        """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
+        self.asking: dict[tuple[str, int | None], AttemptKey] = {}
+        """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None

@@ -128,6 +128,7 @@ def _settings(node: NodeDefinition, defaults: NodeDefinition | None) -> Mapping[
 
 
 def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
+    """What becomes of an attempt whose process died, where the document does not say."""
     if task_type is None:
         return "ask"
     return "retry" if task_type.repeatable is not None and task_type.repeatable(fields) else task_type.on_interrupt

@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.diagnostic import Diagnostic, ExecutionFailed
-from yamlflow_nb.domain.event import CancelRequested, CustomEventSent, Fact, PauseRequested, ResumeRequested
-from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.domain.event import (
+    CancelRequested,
+    CustomEventSent,
+    Fact,
+    InterruptionAnswered,
+    PauseRequested,
+    ResumeRequested,
+)
+from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.desk import Desk, interrupted, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
@@ -25,6 +33,8 @@ from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LOOK_AGAIN = 0.25
 """Seconds between two looks at an execution that another process runs."""
+_ALONE = 2.0
+"""Seconds without an owner after which whoever waits is told."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +84,23 @@ class Nodes(Mapping[str, NodeView]):
 class Execution:
     """One execution, live: what it says is what the store holds now.
 
-    ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process runs is read from the
-    store each time it is asked; commands to it are refused.
+    ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process drives is read from the
+    store each time it is asked, and commands are handed to its owner; ``resume`` takes over one that nobody drives any more.
     """
 
-    def __init__(self, run: Run, loop: KernelLoop, reload: Callable[[], Run] | None = None) -> None:
+    def __init__(self, run: Run, desk: Desk, follower: Follower | None = None) -> None:
         self._run = run
-        self._loop = loop
-        self._reload = reload
+        self._desk = desk
+        self._follower = follower
+        self._alone_since: float | None = None
         self._edges: list[tuple[str, str]] | None = None
 
     def _current(self) -> Run:
-        if self._reload is not None and not self._run.is_over:
-            self._run = self._reload()
+        here = self._desk.driven_here(self._run.id)
+        if here is not None and here is not self._run:
+            self._run, self._follower = here, None
+        elif self._follower is not None and not self._run.is_over:
+            self._follower.look()
         return self._run
 
     # --- what it is ------------------------------------------------------------------------------------------------
@@ -101,16 +115,35 @@ class Execution:
 
     @property
     def status(self) -> str:
-        """``running waiting paused completed failed cancelled``, or ``interrupted`` when this process had to give it up."""
-        run = self._current()
-        with run.lock:
-            return "interrupted" if run.lost is not None and run.state.ended is None else run.state.status
+        """``running waiting paused completed failed cancelled``, or ``interrupted`` when nobody drives it: its process is
+        gone, or had to give it up."""
+        return self._standing()[0]
 
     @property
     def reason(self) -> str | None:
+        return self._standing()[1]
+
+    def _standing(self) -> tuple[str, str | None]:
         run = self._current()
         with run.lock:
-            return run.state.reason
+            ended, status, reason = run.state.ended, run.state.status, run.state.reason
+        if run.held is not None:
+            return "paused", run.held
+        if run.lost is not None:
+            return "interrupted", None  # what it holds in memory may not be in the store
+        if ended is not None:
+            return status, reason
+        return self._desk.seen(run.id, status, reason) if self._follower is not None else (status, reason)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether this handle shows what this process had to give up: ``get`` brings a fresh one."""
+        return self._run.lost is not None and self._desk.driven_here(self.id) is None
+
+    @property
+    def source_changed(self) -> bool:
+        """Whether its file was edited since it started. It goes on as it was started."""
+        return source_changed(self._run.record)
 
     @property
     def definition_text(self) -> str:
@@ -182,10 +215,10 @@ class Execution:
 
     def snapshot(self) -> dict[str, Any]:
         """The whole as plain data, for views."""
-        run = self._current()
-        with run.lock:
-            found = snapshot(run) | {"edges": self.edges}
-            return found | ({"status": "interrupted"} if run.lost is not None and run.state.ended is None else {})
+        status, reason = self._standing()
+        with self._run.lock:
+            told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
+            return snapshot(self._run) | told
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -203,7 +236,7 @@ class Execution:
 
     def wait_for_change(self, seen: int, timeout: float | None = None) -> int:
         """Until something has changed since ``version`` was ``seen``, or the time is over."""
-        if self._reload is None or self._run.is_over:
+        if self._follower is None or self._run.is_over:
             return self._run.wait_for_change(seen, timeout)
         time.sleep(min(_LOOK_AGAIN, timeout if timeout is not None else _LOOK_AGAIN))
         self._current()
@@ -211,7 +244,7 @@ class Execution:
 
     def wait(self, timeout: float | None = None, *, or_waiting: bool = False) -> Execution:
         """Until it has ended, or the time is over; returns itself. ``or_waiting``: also when only people or events can
-        move it. Raises ``CommandError`` (YF706) when this process had to give it up."""
+        move it. Raises ``CommandError`` (YF706) when this process had to give it up, or nobody drives it any more."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = self.version
@@ -220,23 +253,32 @@ class Execution:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 return self
-            if self._reload is None and not or_waiting:
+            if self._follower is None and not or_waiting:
                 self._run.wait(left)
             else:
                 self.wait_for_change(seen, left)
+                self._raise_if_abandoned()
         lost = self._run.lost
         if lost is not None:
-            raise CommandError("YF706", f"`{self.id}` was given up: {lost}") from lost
+            raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
         return self
+
+    def _raise_if_abandoned(self) -> None:
+        """Nobody waits for ever for an execution whose process is gone. A moment without an owner is no reason yet."""
+        if self._follower is None or self.status != "interrupted":
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() - self._alone_since > _ALONE:
+            raise CommandError("YF706", f"`{self.id}` is interrupted: its process is gone", "resume goes on with it")
 
     def __await__(self) -> Generator[Any, None, Execution]:
         return self._over().__await__()
 
     async def _over(self) -> Execution:
-        if self._reload is not None:
-            while not self._current().is_over:
-                await asyncio.sleep(_LOOK_AGAIN)
-            return self
+        while self._follower is not None and not self._current().is_over:
+            self._raise_if_abandoned()
+            await asyncio.sleep(_LOOK_AGAIN)
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
 
@@ -266,30 +308,44 @@ class Execution:
 
     def cancel(self, now: bool = False, by: str | None = None) -> Execution:
         """Stop it: running work is stopped, finally and ``always`` nodes still run, unless ``now``."""
-        return self._tell(CancelRequested(self._loop.now(), by, now))
+        return self._tell(CancelRequested(self._desk.now(), by or user(), now))
 
     def pause(self, by: str | None = None) -> Execution:
         """Nothing new starts until ``resume``."""
-        return self._tell(PauseRequested(self._loop.now(), by))
+        return self._tell(PauseRequested(self._desk.now(), by or user()))
 
-    def resume(self, by: str | None = None) -> Execution:
-        """Go on after ``pause``."""
-        return self._tell(ResumeRequested(self._loop.now(), by))
+    def resume(self, by: str | None = None, *, force: bool = False, namespace: Mapping[str, Any] | None = None) -> Execution:
+        """Go on after ``pause``; or take over, into this process, an execution that nobody drives any more: what had completed
+        stays, attempts that were at work are answered by ``onInterrupt``.
+
+        ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside.
+        """
+        if self.status != "interrupted" and not (force and self.reason == "quarantined"):
+            return self._tell(ResumeRequested(self._desk.now(), by or user()))
+        self._run = self._desk.take_over(self.id, by or user(), force, namespace)
+        self._follower = None
+        return self
+
+    def answer(self, node: str, answer: Literal["retry", "fail"], item: int | None = None, by: str | None = None) -> Execution:
+        """Say what becomes of a node's interrupted attempt (``onInterrupt: ask``); of all its items unless one is named."""
+        if node not in self.nodes:
+            raise CommandError("YF704", f"`{self.id}` has no node `{node}`", f"nodes: {', '.join(self.nodes)}")
+        return self._tell(InterruptionAnswered(self._desk.now(), node, answer, item, by or user()))
 
     def send_event(self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None) -> Execution:
         """``custom.<name>`` happened; ``custom.`` may be left out."""
         bare = name.removeprefix("custom.")
         if not _EVENT_NAME.fullmatch(bare):
             raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
-        return self._tell(CustomEventSent(self._loop.now(), bare, dict(payload or {}), by))
+        return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by))
 
     def _tell(self, fact: Fact) -> Execution:
-        run = self._run
-        if run.is_over or self.status in ("completed", "failed", "cancelled"):
-            raise CommandError("YF702", f"`{run.id}` has ended: {self.status}")
-        if self._reload is not None:
-            raise CommandError("YF703", f"`{run.id}` is not run by this process", "say it where it runs")
-        self._loop.send(run.id, fact)
+        status = self.status
+        if status in ("completed", "failed", "cancelled"):
+            raise CommandError("YF702", f"`{self.id}` has ended: {status}")
+        if status == "interrupted":
+            raise interrupted(self.id)
+        self._desk.tell(self.id, fact)
         return self
 
     # --- how it looks ----------------------------------------------------------------------------------------------

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import secrets
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Started
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
+from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.pipeline_service import PipelineService
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source
@@ -34,6 +35,7 @@ class ExecutionService:
         self._repository = repository
         self._artifacts = artifacts
         self._pipelines = pipelines
+        self._desk = Desk(loop, repository, pipelines)
         self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -48,21 +50,38 @@ class ExecutionService:
         folder: str | Path | None = None,
         namespace: Mapping[str, Any] | None = None,
         initiator: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Execution:
         """A new execution; it is in the store when this returns.
 
         ``name`` is what messages call the text (``<cell>``), ``folder`` what its paths count from, ``namespace`` where
-        ``function: name`` of python tasks looks (a kernel's variables). Raises ``DefinitionError``, ``InputError``.
+        ``function: name`` of python tasks looks (a kernel's variables). An ``idempotency_key`` given before brings the
+        execution that was started under it. Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
         """
         text = read_source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
         values = accepted_inputs(definition, inputs or {})
+        if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
+            return self._same(idempotency_key, definition, values, wait)
         now = self._loop.now()
-        record = self._record(definition, text, values, now, initiator or _user())
+        record = self._record(definition, text, values, now, initiator or user())
+        record.idempotency_key = idempotency_key
         started = Started(now, values, _system(record, definition, now))
-        run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
-        execution = Execution(run, self._loop)
+        try:
+            run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
+        except KeyTaken:  # by another process, between the look and the start
+            return self._same(str(idempotency_key), definition, values, wait)
+        execution = Execution(run, self._desk)
         self._handles[record.id] = execution
+        return execution.wait() if wait else execution
+
+    def _same(self, key: str, definition: PipelineDefinition, values: Mapping[str, Any], wait: bool) -> Execution:
+        """The execution that was started under a key. Raises ``CommandError`` (YF721) when it is not the same start."""
+        execution = self.get(self._repository.started_under(key))
+        record = self._find(execution.id)
+        if record.definition_hash != definition.content_hash or record.inputs != values:
+            what = "another pipeline" if record.definition_hash != definition.content_hash else "other inputs"
+            raise CommandError("YF721", f"`{record.id}` was started under the key {key!r} with {what}", "give another key")
         return execution.wait() if wait else execution
 
     @staticmethod
@@ -92,24 +111,20 @@ class ExecutionService:
         Raises ``CommandError`` (YF701)."""
         record = self._find(execution_id)
         execution = self._handles.get(record.id)
-        if execution is None:
-            run = self._loop.run(record.id)
-            if run is not None:
-                execution = Execution(run, self._loop)
-            else:
-                execution = self._read_back(record)
+        if execution is None or execution.is_given_up:
+            run = self._desk.driven_here(record.id)
+            execution = Execution(run, self._desk) if run is not None else self._followed(record)
             self._handles[record.id] = execution
         return execution
 
-    def _read_back(self, record: ExecutionRecord) -> Execution:
+    def _followed(self, record: ExecutionRecord) -> Execution:
         """One that this process does not drive: its facts through ``decide`` give it back."""
-        source = PipelineSource(record.definition, record.source_name, Path(record.folder))
-        plan = self._pipelines.plan(self._pipelines.load_source(source, with_files=False))
-        return Execution(self._loop.load(record, plan), self._loop, lambda: self._loop.load(record, plan))
+        follower = self._desk.follow(record)
+        return Execution(follower.run, self._desk, follower)
 
     def list(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
         """The newest executions, newest first; of one project, or of all."""
-        return self._repository.executions(project, limit)
+        return [self._desk.as_seen(record) for record in self._repository.executions(project, limit)]
 
     def why(self, execution_id: str | None, node: str) -> str:
         """Why a node started, did not start or still waits."""
@@ -148,19 +163,33 @@ class ExecutionService:
 
     def cancel(self, execution_id: str | None = None, now: bool = False) -> Execution:
         """Stop an execution."""
-        return self.get(execution_id).cancel(now, _user())
+        return self.get(execution_id).cancel(now)
 
     def pause(self, execution_id: str | None = None) -> Execution:
         """Let nothing new start."""
-        return self.get(execution_id).pause(_user())
+        return self.get(execution_id).pause()
 
-    def resume(self, execution_id: str | None = None) -> Execution:
-        """Go on after a pause."""
-        return self.get(execution_id).resume(_user())
+    def resume(self, execution_id: str | None = None, *, force: bool = False) -> Execution:
+        """Go on after a pause, or take over what nobody drives any more; without an id the one that is interrupted."""
+        return self.get(execution_id or self._interrupted()).resume(force=force)
+
+    def _interrupted(self) -> str | None:
+        """The one interrupted execution, of this project first. Raises ``CommandError`` (YF701) for several."""
+        for project in (str(project_of(Path().absolute())), None):
+            found = [record.id for record in self.list(project, _NEWEST) if record.status == "interrupted"]
+            if len(found) > 1:
+                raise CommandError("YF701", f"several executions are interrupted: {', '.join(found[:5])}", "name one")
+            if found:
+                return found[0]
+        return None
+
+    def answer(self, node: str, answer: Literal["retry", "fail"], execution_id: str | None = None) -> Execution:
+        """Say what becomes of a node's interrupted attempt."""
+        return self.get(execution_id).answer(node, answer)
 
     def send_event(self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None) -> Execution:
         """``custom.<name>`` happened."""
-        return self.get(execution_id).send_event(name, payload, _user())
+        return self.get(execution_id).send_event(name, payload, user())
 
     def simulate(
         self,
@@ -191,10 +220,3 @@ def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float)
 def _new_id(now: float) -> str:
     """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
     return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        return "unknown"

@@ -125,6 +125,19 @@ def _told(verb: str) -> Callable[[PipelineMagics, Any], None]:
     return tell
 
 
+def _resume(magics: PipelineMagics, options: Any) -> None:
+    """Go on after a pause, or with an execution whose process is gone: then it is drawn here, where it runs from now on."""
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    execution = _execution(magics, options)
+    taken_over = execution.status == "interrupted"
+    execution.resume(namespace=magics.names)
+    if taken_over:
+        run_in_cell(magics.shell, execution, options.wait, magics.updates_a_second)
+    else:
+        print(f"{execution.id}: resume is on its way")  # noqa: T201
+
+
 def _simulate(magics: PipelineMagics, options: Any) -> None:
     from pathlib import Path
 
@@ -147,7 +160,7 @@ VERBS: dict[str, Verb] = {
     "why": Verb("node! id? --store", "why a node started, did not start or still waits", _why),
     "cancel": Verb("id? --now --store", "stop it; finally nodes run, unless --now", _told("cancel")),
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
-    "resume": Verb("id? --store", "go on", _told("resume")),
+    "resume": Verb("id? --wait --store", "go on after a pause; or here, live, with a run whose kernel is gone", _resume),
     "simulate": Verb("file? --input --inputs --store", "what a file, or the newest run with other inputs, would do", _simulate),
     "help": Verb("", "this list", lambda magics, options: print(help_text())),  # noqa: T201
 }

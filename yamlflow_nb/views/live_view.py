@@ -13,7 +13,7 @@ from yamlflow_nb.views.gallery import gallery
 if TYPE_CHECKING:
     from yamlflow_nb.services.execution import Execution
 
-ENDED = ("completed", "failed", "cancelled", "interrupted")
+ENDED = ("completed", "failed", "cancelled")
 _SHARE = 0.2
 """Of one core, at most so much goes into drawing: large pipelines are drawn less often."""
 
@@ -39,7 +39,9 @@ class LiveView:
 
     @property
     def _is_over(self) -> bool:
-        return self._last is not None and self._last["status"] in ENDED
+        status = self._last["status"] if self._last is not None else ""
+        # Somebody may go on with an interrupted execution; but not this handle with one that this process gave up.
+        return status in ENDED or (status == "interrupted" and self._execution.is_given_up)
 
     def _follow(self) -> None:
         seen = self._version

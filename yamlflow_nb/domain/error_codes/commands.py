@@ -49,6 +49,30 @@ CODES: dict[str, ErrorCode] = {
         "yamlflow event send Go!",
         "Use a name such as custom.go.",
     ),
+    "YF721": ErrorCode(
+        "the idempotency key was given with other inputs",
+        "The same key brings the same execution; with another pipeline or other inputs that would be a lie.",
+        "yf.start(source, {'month': 3}, idempotency_key='february')",
+        "Give another key, or the same inputs.",
+    ),
+    "YF722": ErrorCode(
+        "the execution is interrupted",
+        "The process that drove it is gone, so there is nobody to tell.",
+        "",
+        "yamlflow resume goes on with it: what had completed stays.",
+    ),
+    "YF723": ErrorCode(
+        "another process drives the execution",
+        "One execution has one owner. Of several that resume it at once, one gets it.",
+        "",
+        "Commands are handed to the owner; follow it with yamlflow show.",
+    ),
+    "YF724": ErrorCode(
+        "the owner has not answered yet",
+        "What was asked is in the store; the process that drives the execution has not come to it (it is stopped, or its store is busy).",
+        "",
+        "It is carried out once, as soon as the owner, or the next one, looks.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",

@@ -8,11 +8,14 @@ from typing import Any, Protocol
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.requests import Requests
 
 
 @dataclass
 class ExecutionRecord:
-    """One execution as the store lists it. Times are seconds since the epoch."""
+    """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
+    lease; ``ring`` is where the owner can be rung."""
 
     id: str
     pipeline: str
@@ -30,6 +33,11 @@ class ExecutionRecord:
     finished_at: float | None = None
     round: int = 1
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+    owner: str | None = None
+    epoch: int = 0
+    expires_at: float = 0.0
+    ring: str | None = None
 
 
 @dataclass
@@ -48,9 +56,15 @@ class NodeRecord:
 
 @dataclass
 class Commit:
-    """What one turn of an execution changes, written in one transaction or not at all."""
+    """What one turn of an execution changes, written in one transaction or not at all.
+
+    ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
+    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles.
+    """
 
     execution_id: str
+    epoch: int
+    first: int
     facts: Sequence[Fact]
     events: Sequence[StoredEvent]
     nodes: Sequence[NodeRecord]
@@ -60,21 +74,28 @@ class Commit:
     round: int
     at: float
     outputs: Mapping[str, Any] | None = None
+    created: ExecutionRecord | None = None
+    answers: Sequence[tuple[str, str]] = ()
 
 
-class Repository(Protocol):
-    """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables."""
+class Repository(Leases, Requests, Protocol):
+    """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
-    def create(self, record: ExecutionRecord) -> None: ...
+    Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
+    """
 
     def commit(self, commits: Sequence[Commit]) -> None:
-        """Write the turns of one or more executions, in one transaction."""
+        """Write the turns of one or more executions, in one transaction. Raises ``OwnershipLost``, ``KeyTaken``."""
 
     def execution(self, execution_id: str) -> ExecutionRecord | None: ...
 
     def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]: ...
 
-    def facts(self, execution_id: str) -> list[Fact]: ...
+    def started_under(self, idempotency_key: str) -> str | None:
+        """The execution that was started under a key, or None."""
+
+    def facts(self, execution_id: str, since: int = 0) -> list[Fact]:
+        """The journal after fact number ``since``, in order. Raises ``UnreadableRecord``."""
 
     def events(self, execution_id: str, since: int = 0) -> list[StoredEvent]: ...
 

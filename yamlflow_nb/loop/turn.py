@@ -1,0 +1,300 @@
+"""A turn: all that has arrived → ``decide`` for each → one commit → the decisions carried out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yamlflow_nb.domain.decision import Decision, SetTimer
+from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
+from yamlflow_nb.domain.ports.clock import Clock
+from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
+from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
+from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.process_identity import told
+from yamlflow_nb.loop.agenda import Agenda
+from yamlflow_nb.loop.carry_out import CarryOut
+from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
+from yamlflow_nb.loop.limits import warn_of_many, within_limits
+from yamlflow_nb.loop.record import Draft
+from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.tenure import Tenure
+from yamlflow_nb.orchestration.execution_orchestrator import decide
+
+_log = logging.getLogger("yamlflow_nb")
+
+
+@dataclass
+class Arrival:
+    """A fact on its way to an execution; ``request_id`` where another process asked for it, ``done`` where somebody waits for
+    it to be taken in."""
+
+    execution_id: str
+    fact: Fact
+    request_id: str | None = None
+    done: threading.Event | None = None
+
+
+class Begin:
+    """An execution on its way into the loop, with the first fact under this owner; ``done`` when its first turn is in the
+    store (``taken``), or it was refused. ``created``: it is new."""
+
+    def __init__(
+        self,
+        run: Run,
+        fact: Fact,
+        created: ExecutionRecord | None = None,
+        later: Sequence[tuple[Fact, int]] = (),
+        timers: Sequence[SetTimer] = (),
+    ) -> None:
+        self.run = run
+        self.fact = fact
+        self.created = created
+        self.later = later
+        self.timers = timers
+        self.taken = False
+        self.done = threading.Event()
+
+
+@dataclass
+class _Made:
+    """What a turn made: to be written, then carried out."""
+
+    drafts: dict[str, Draft]
+    decisions: list[tuple[Run, Decision]]
+    turns: list[Written]
+
+
+class TurnTaker:
+    """Takes turns, on the loop's thread alone. ``runs`` are the executions that are driven; others look at them holding
+    ``lock``. A turn that the store does not take for now is held, and no other begins before it is written."""
+
+    def __init__(self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._agenda = agenda
+        self._carry = carry
+        self._tenure = tenure
+        self._held: _Made | None = None
+        self.lock = threading.RLock()
+        self.runs: dict[str, Run] = {}
+
+    # --- a turn --------------------------------------------------------------------------------------------------------
+
+    def take(self, arrived: Sequence[Arrival], begun: Sequence[Begin], rung: bool = False) -> None:
+        """One turn with all that has arrived and all that is due."""
+        due = [Arrival(entry.execution_id, entry.fact) for entry in self._agenda.due(self._clock.now())]
+        asked = self._asked() if rung or any(begin.created is None for begin in begun) else []
+        with self.lock:
+            first = [Arrival(begin.run.id, begin.fact) for begin in begun]
+            for begin in begun:
+                self._admit(begin)
+            facts = [*first, *sorted([*arrived, *asked, *due], key=lambda arrival: arrival.fact.at)]
+            if facts:
+                crash_point("fact-arrived")
+            made = self._decided(facts, {begin.run.id: Draft(begin.run, begin.created) for begin in begun})
+            refused = self._write(made)
+        for begin in begun:
+            begin.taken = begin.run.lost is None
+        if refused.held:
+            self._hold(made, refused, begun)
+        else:
+            self._carry_out(made)
+        for begin in begun:
+            begin.taken = begin.taken and begin.run.id not in {run.id for run, _ in refused.lost}
+            begin.done.set()
+        for arrival in arrived:
+            if arrival.done is not None:
+                arrival.done.set()
+
+    def _asked(self) -> list[Arrival]:
+        """What other processes ask of the executions that are driven here; asked at what is now the loop's time."""
+        try:
+            requests = self._repository.asked(self._tenure.owner)
+        except StoreError as error:
+            _log.warning("requests could not be read: %s", error)
+            return []
+        if requests:
+            crash_point("request-read")
+        now = self._clock.now()
+        return [Arrival(one.execution_id, replace(one.fact, at=now), one.id) for one in requests]
+
+    def _admit(self, begin: Begin) -> None:
+        crash_point("begin-accepted")
+        run = begin.run
+        if begin.created is not None:
+            record, tenure = begin.created, self._tenure
+            record.owner, record.ring, record.epoch = tenure.owner, tenure.ring, run.epoch
+            record.expires_at = self._repository.now() + tenure.seconds
+        if not self.runs:
+            self._tenure.confirm_new()
+        self.runs[run.id] = run
+        self._carry.rearm(run, begin.timers)
+        for fact, rank in begin.later:
+            self._agenda.put(run.id, fact, rank=rank)
+
+    def _decided(self, facts: Sequence[Arrival], drafts: dict[str, Draft]) -> _Made:
+        made = _Made(drafts, [], [])
+        for arrival in facts:
+            self._decide(arrival, made)
+        now = self._clock.now()
+        for draft in made.drafts.values():
+            commit = draft.commit(now)
+            if commit is not None:
+                made.turns.append((draft.run, commit))
+            else:
+                self._answer_alone(draft)
+        if made.turns:
+            crash_point("decided")
+        return made
+
+    def _decide(self, arrival: Arrival, made: _Made) -> None:
+        run = self.runs.get(arrival.execution_id)
+        if run is None:
+            return
+        fact: Fact | None = arrival.fact
+        if isinstance(fact, TimerFired) and not self._agenda.rings(run.id, fact):
+            return
+        if isinstance(fact, TaskFinished):
+            self._carry.finished(run.id, fact.attempt)
+        draft = made.drafts.setdefault(run.id, Draft(run))
+        fact = within_limits(run.state, arrival.fact)
+        if fact is None:
+            if arrival.request_id is not None:
+                draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
+            return
+        counted, before = run.state.ended is None, len(run.state.log.rows)
+        try:
+            turn = decide(run.state, fact)[1]
+        except Exception as error:
+            made.drafts.pop(run.id, None)
+            self._set_aside(run, error)
+            return
+        warn_of_many(run.state, before)
+        draft.add(fact, turn, counted, arrival.request_id)
+        for decision in turn.decisions:
+            self._carry.promise(run, decision)
+            made.decisions.append((run, decision))
+
+    def _answer_alone(self, draft: Draft) -> None:
+        """A request that changed nothing is answered without a turn."""
+        for request_id, why in draft.answers:
+            try:
+                self._repository.refuse(request_id, why)
+            except StoreError as error:
+                _log.warning("a request could not be answered: %s", error)
+
+    def _write(self, made: _Made) -> Refused:
+        refused = write(self._repository, made.turns)
+        for run, error in refused.lost:
+            self.lose(run, error)
+        if refused.everything is not None:
+            for run in list(self.runs.values()):
+                self.lose(run, refused.everything)
+        return refused
+
+    def _carry_out(self, made: _Made) -> None:
+        for run, decision in made.decisions:
+            if run.lost is None:
+                try:
+                    self._carry.carry_out(run, decision)
+                except Exception as error:
+                    self.lose(run, error)
+        for execution_id in made.drafts:
+            run_ = self.runs.get(execution_id)
+            if run_ is not None:
+                run_.tell()
+                if run_.is_over:
+                    del self.runs[execution_id]
+
+    # --- what the store does not take ----------------------------------------------------------------------------------
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a turn waits for the store."""
+        return self._held is not None
+
+    def _hold(self, made: _Made, refused: Refused, begun: Sequence[Begin]) -> None:
+        """Keep the turn in memory. What was only to begin is refused instead: its caller is there to be told."""
+        fresh = {begin.run.id for begin in begun}
+        for begin in begun:
+            if refused.why is not None and any(run is begin.run for run, _ in refused.held):
+                self.lose(begin.run, refused.why)
+                begin.taken = False
+        made.turns = [one for one in refused.held if one[0].id not in fresh]
+        made.drafts = {name: draft for name, draft in made.drafts.items() if name not in fresh}
+        if not made.turns:
+            self._carry_out(made)
+            return
+        self._held = made
+        _log.warning("nothing new starts until the store takes what has happened: %s", refused.why)
+        self._mark(hold_reason(refused.why))
+
+    def flush(self) -> bool:
+        """Write the turn that is held; whether nothing is (any more)."""
+        made = self._held
+        if made is None:
+            return True
+        made.turns = [one for one in made.turns if one[0].lost is None]
+        refused = self._write(made)
+        made.turns = refused.held
+        if made.turns:
+            self._mark(hold_reason(refused.why))
+            return False
+        self._held = None
+        self._mark(None)
+        self._carry_out(made)
+        return True
+
+    def _mark(self, reason: str | None) -> None:
+        for run in self.runs.values():
+            if run.held != reason:
+                run.held = reason
+                run.tell()
+
+    def refuse_begins(self, messages: list[Any]) -> list[Any]:
+        """While a turn is held nothing new begins; returns what is to wait."""
+        for begin in messages:
+            if isinstance(begin, Begin):
+                begin.run.end(StoreError("the store takes nothing for now", "make room on its disk, then start again"))
+                begin.done.set()
+        return [message for message in messages if isinstance(message, Arrival) or message == "rung"]
+
+    # --- giving up -----------------------------------------------------------------------------------------------------
+
+    def keep_leases(self) -> None:
+        """Extend the leases; what another process has taken over is given up."""
+        held = self._tenure.renew()
+        if held is not None:
+            for run in [run for run in self.runs.values() if run.id not in held]:
+                self.lose(run, OwnershipLost({run.id}))
+
+    def lose(self, run: Run, error: BaseException) -> None:
+        """Give an execution up: what is in memory and what is in the store may differ. The store's is the truth."""
+        self.runs.pop(run.id, None)
+        self._carry.forget(run)
+        run.end(self._named(run, error) if isinstance(error, OwnershipLost) else error)
+
+    def _named(self, run: Run, error: OwnershipLost) -> OwnershipLost:
+        """Who has it now, where the store says so."""
+        try:
+            standing = self._repository.standing(run.id)
+        except StoreError:
+            return error
+        if standing is None or standing.owner in (None, self._tenure.owner):
+            return error
+        return OwnershipLost({run.id}, f"`{run.id}` is driven by {told(standing.owner)} now")
+
+    def _set_aside(self, run: Run, error: Exception) -> None:
+        """A fact that ``decide`` cannot take in would stop the loop each time: its execution is put aside, the others go on."""
+        _log.error("`%s` is set aside: %s: %s", run.id, type(error).__name__, error)
+        try:
+            self._repository.set_aside(run.id, "quarantined", str(error))
+        except StoreError as complaint:
+            _log.warning("`%s` could not be marked: %s", run.id, complaint)
+        lost = UnreadableRecord(f"`{run.id}` is set aside: {type(error).__name__}: {error}", "yamlflow resume --force tries again")
+        lost.__cause__ = error
+        self.lose(run, lost)

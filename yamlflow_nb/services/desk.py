@@ -1,0 +1,212 @@
+"""Where commands are handed in: to the loop of this process, to another that drives the execution, or to nobody."""
+
+from __future__ import annotations
+
+import getpass
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from yamlflow_nb.domain.diagnostic import DefinitionError
+from yamlflow_nb.domain.event import Fact, TakenOver
+from yamlflow_nb.domain.execution_plan import ExecutionPlan
+from yamlflow_nb.domain.ports.leases import Standing
+from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
+from yamlflow_nb.domain.ports.requests import APPLIED, Request
+from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
+from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.process_identity import told
+from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.loop.resume import Follower, compare, read_back
+from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.replay import Replay
+from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.pipeline_service import PipelineService
+from yamlflow_nb.services.pipeline_source import PipelineSource
+
+ANSWER_SECONDS = 5.0
+"""How long whoever asks another process waits for its answer."""
+QUARANTINED = "quarantined"
+
+
+class Desk:
+    """Knows who drives an execution, and how to reach them."""
+
+    def __init__(self, loop: KernelLoop, repository: Repository, pipelines: PipelineService) -> None:
+        self._loop = loop
+        self._repository = repository
+        self._pipelines = pipelines
+
+    def now(self) -> float:
+        """What time it is, for facts."""
+        return self._loop.now()
+
+    # --- who drives it ---------------------------------------------------------------------------------------------
+
+    def driven_here(self, execution_id: str) -> Run | None:
+        """The execution where this process drives it."""
+        return self._loop.run(execution_id)
+
+    def seen(self, execution_id: str, status: str, reason: str | None) -> tuple[str, str | None]:
+        """Status and reason of one that is not driven here, as others see it."""
+        standing = self._repository.standing(execution_id)
+        return (status, reason) if standing is None else self._as_seen(standing, status, reason)
+
+    def as_seen(self, record: ExecutionRecord) -> ExecutionRecord:
+        """A record with the status that others see."""
+        standing = Standing(record.status, record.reason, record.owner, record.epoch, record.expires_at, 0)
+        status, reason = self._as_seen(standing, record.status, record.reason)
+        return replace(record, status=status, reason=reason)
+
+    def _as_seen(self, standing: Standing, status: str, reason: str | None) -> tuple[str, str | None]:
+        if standing.has_ended:
+            return status, reason
+        if standing.reason == QUARANTINED:
+            return "paused", QUARANTINED
+        return (status, reason) if self._loop.tenure.is_driven(standing) else ("interrupted", reason)
+
+    # --- commands --------------------------------------------------------------------------------------------------
+
+    def tell(self, execution_id: str, fact: Fact) -> None:
+        """Let a fact reach an execution. One that another process drives is asked, and has answered when this returns.
+        Raises ``CommandError``: YF702 it has ended, YF722 nobody drives it, YF724 no answer yet."""
+        if self._loop.run(execution_id) is not None:
+            self._loop.tell(execution_id, fact)
+            return
+        standing = self._repository.standing(execution_id)
+        if standing is None or standing.has_ended:
+            raise CommandError("YF702", f"`{execution_id}` has ended" + (f": {standing.status}" if standing else ""))
+        if not self._loop.tenure.is_driven(standing):
+            raise interrupted(execution_id)
+        request = Request(uuid.uuid4().hex, execution_id, fact)
+        self._repository.ask(request)
+        crash_point("request-written")
+        if self._loop.bell is not None:
+            self._loop.bell.ring(standing.ring)
+        self._await_answer(request, standing)
+
+    def _await_answer(self, request: Request, asked: Standing) -> None:
+        until, pause = time.monotonic() + ANSWER_SECONDS, 0.002
+        while True:
+            answer = self._repository.answer(request.id)
+            if answer == APPLIED:
+                return
+            if answer is not None:
+                raise CommandError("YF702", f"`{request.execution_id}`: {answer}")
+            if time.monotonic() > until:
+                owner = told(asked.owner)
+                raise CommandError("YF724", f"{owner} was asked, and has not answered yet", "it does when it comes to it")
+            self._raise_if_alone(request)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.05)
+
+    def _raise_if_alone(self, request: Request) -> None:
+        """The owner may have ended, or died, since it was asked. A request to nobody is withdrawn."""
+        standing = self._repository.standing(request.execution_id)
+        if standing is None or self._loop.tenure.is_driven(standing):
+            return
+        why = f"it has ended: {standing.status}" if standing.has_ended else "withdrawn: nobody drives it"
+        self._repository.refuse(request.id, why)
+        if self._repository.answer(request.id) == APPLIED:
+            return
+        if standing.has_ended:
+            raise CommandError("YF702", f"`{request.execution_id}` has ended: {standing.status}")
+        raise interrupted(request.execution_id)
+
+    # --- going on --------------------------------------------------------------------------------------------------
+
+    def follow(self, record: ExecutionRecord) -> Follower:
+        """An execution as its facts give it. One whose facts cannot be read is set aside: raises ``UnreadableRecord``."""
+        try:
+            plan = self._plan(record)
+            return Follower(self._repository, record, plan, self._loop.scripted(plan))
+        except UnreadableRecord as error:
+            self._set_aside(record.id, error)
+            raise
+
+    def take_over(self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None) -> Run:
+        """Drive an execution that nobody drives: lease, facts, replay, and on. Raises ``CommandError`` YF723 where another
+        process drives it, ``UnreadableRecord`` where it was set aside, or has to be."""
+        record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
+        if record is None or standing is None:
+            raise CommandError("YF701", f"there is no execution `{execution_id}`")
+        if standing.reason == QUARANTINED and not force:
+            raise UnreadableRecord(f"`{execution_id}` is set aside", "resume with force tries again")
+        tenure = self._loop.tenure
+        if standing.has_ended:
+            raise CommandError("YF702", f"`{execution_id}` has ended: {standing.status}")
+        epoch = None if tenure.is_driven(standing) else tenure.take(execution_id, standing)
+        if epoch is None:
+            now = self._repository.standing(execution_id)
+            raise CommandError("YF723", f"`{execution_id}` is driven by {told(now.owner if now else None)}", "it is followed here")
+        try:
+            replay = self._replayed(record, force)
+            fact = TakenOver(self.now(), told(tenure.owner), by)
+            return self._loop.take_over(record, replay, epoch, fact, namespace)
+        except UnreadableRecord as error:
+            self._set_aside(execution_id, error)
+            raise
+        except BaseException:
+            self._repository.release(tenure.owner, [execution_id])
+            raise
+
+    def _replayed(self, record: ExecutionRecord, force: bool) -> Replay:
+        """Read back under the lease: from here on nobody else adds facts."""
+        record = self._repository.execution(record.id) or record
+        plan = self._plan(record)
+        replay = read_back(self._repository, record.id, plan, self._loop.scripted(plan))
+        found = compare(self._repository, record, replay)
+        if found and not force:
+            told_ = "; ".join(found)
+            raise UnreadableRecord(f"`{record.id}` is not what its facts make it: {told_}", "resume with force trusts the facts")
+        return replay
+
+    def _plan(self, record: ExecutionRecord) -> ExecutionPlan:
+        """The plan of the definition with which it was started, whatever has become of the file since."""
+        source = PipelineSource(record.definition, record.source_name, Path(record.folder))
+        try:
+            definition = self._pipelines.load_source(source, with_files=False)
+        except DefinitionError as error:
+            raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
+        if record.definition_hash not in ("", definition.content_hash):
+            raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
+        return self._pipelines.plan(definition)
+
+    def _set_aside(self, execution_id: str, error: StoreError) -> None:
+        """Mark it, unless somebody drives it or the store can only be read."""
+        standing = self._repository.standing(execution_id)
+        mine = standing is not None and standing.owner == self._loop.tenure.owner
+        if standing is None or standing.has_ended or (self._loop.tenure.is_driven(standing) and not mine):
+            return
+        try:
+            self._repository.set_aside(execution_id, QUARANTINED, str(error))
+        except StoreError:
+            return
+
+
+def interrupted(execution_id: str) -> CommandError:
+    """Nobody drives it, so there is nobody to tell."""
+    hint = f"yamlflow resume {execution_id} goes on with it"
+    return CommandError("YF722", f"`{execution_id}` is interrupted: its process is gone", hint)
+
+
+def source_changed(record: ExecutionRecord) -> bool:
+    """Whether the file of a definition holds another text than the one that runs."""
+    path = Path(record.source_name)
+    try:
+        if not path.is_file() or path.stat().st_mtime < record.created_at:
+            return False
+        return path.read_bytes().decode("utf-8-sig", "replace") != record.definition
+    except OSError:
+        return False
+
+
+def user() -> str:
+    """Who asks, as the machine names them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return "unknown"

@@ -1,0 +1,210 @@
+"""A store in memory: ``Repository`` with the same behaviour as the one on disk, held by the same tests."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
+from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
+from yamlflow_nb.domain.ports.requests import Request
+from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
+
+
+@dataclass
+class _Kept:
+    """One execution."""
+
+    record: ExecutionRecord
+    facts: list[Fact] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
+    nodes: dict[str, NodeRecord] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+class MemoryBell:
+    """``Bell`` between the loops that share one repository in memory."""
+
+    def __init__(self, bells: dict[str, Callable[[], None]], name: str, rung: Callable[[], None]) -> None:
+        self.address: str | None = None
+        self._bells = bells
+        self._name = name
+        self._rung = rung
+
+    def listen(self) -> None:
+        self.address = self._name
+        self._bells[self._name] = self._rung
+
+    def ring(self, address: str | None) -> bool:
+        rung = self._bells.get(address or "")
+        if rung is not None:
+            rung()
+        return rung is not None
+
+    def close(self) -> None:
+        self._bells.pop(self._name, None)
+
+
+class InMemoryRepository:
+    """Everything in dictionaries; several loops may share one, as processes share a file. ``clock`` counts the leases."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.now = clock
+        self._kept: dict[str, _Kept] = {}
+        self._requests: dict[str, Request] = {}
+        self._answers: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._bells: dict[str, Callable[[], None]] = {}
+
+    def bell(self, owner: str, rung: Callable[[], None]) -> MemoryBell:
+        """How the loops that share this are rung: ``KernelLoop(..., bell=repository.bell)``."""
+        return MemoryBell(self._bells, owner, rung)
+
+    # --- turns -------------------------------------------------------------------------------------------------------
+
+    def commit(self, commits: Sequence[Commit]) -> None:
+        with self._lock:
+            fresh = [commit for commit in commits if not self._is_written(commit)]
+            for commit in fresh:
+                self._write(commit)
+
+    def _is_written(self, commit: Commit) -> bool:
+        """Whether this very commit is there already. Raises when it may not be."""
+        kept, created = self._kept.get(commit.execution_id), commit.created
+        if kept is None:
+            if created is None:
+                raise OwnershipLost({commit.execution_id})
+            if created.idempotency_key is not None and self.started_under(created.idempotency_key) is not None:
+                raise KeyTaken(f"another execution was started under {created.idempotency_key!r}")
+            return False
+        if kept.record.epoch != commit.epoch:
+            raise OwnershipLost({commit.execution_id})
+        return len(kept.facts) >= commit.first
+
+    def _write(self, commit: Commit) -> None:
+        if commit.created is not None:
+            self._kept[commit.execution_id] = _Kept(replace(commit.created, epoch=commit.epoch))
+        kept = self._kept[commit.execution_id]
+        kept.facts.extend(commit.facts)
+        kept.events.extend(commit.events)
+        kept.nodes.update({node.node: node for node in commit.nodes})
+        kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
+        for request_id, answer in commit.answers:
+            self._answers[request_id] = answer
+        record = kept.record
+        record.status, record.reason, record.round = commit.status, commit.reason, commit.round
+        record.finished_at = commit.at if commit.status in TERMINAL_STATUS else None
+        if commit.outputs is not None:
+            record.outputs = commit.outputs
+        if record.finished_at is not None:
+            record.owner, record.expires_at, record.ring = None, 0.0, None
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def execution(self, execution_id: str) -> ExecutionRecord | None:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            return replace(kept.record) if kept is not None else None
+
+    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+        with self._lock:
+            found = [replace(kept.record) for kept in self._kept.values() if project in (None, kept.record.project)]
+        found.reverse()
+        return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
+
+    def started_under(self, idempotency_key: str) -> str | None:
+        with self._lock:
+            return next((kept.record.id for kept in self._kept.values() if kept.record.idempotency_key == idempotency_key), None)
+
+    def facts(self, execution_id: str, since: int = 0) -> list[Fact]:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            return kept.facts[since:] if kept is not None else []
+
+    def events(self, execution_id: str, since: int = 0) -> list[StoredEvent]:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            return [event for event in kept.events if event.number > since] if kept is not None else []
+
+    def nodes(self, execution_id: str) -> list[NodeRecord]:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            return list(kept.nodes.values()) if kept is not None else []
+
+    def variables(self, execution_id: str) -> Mapping[str, Any]:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            return dict(kept.variables) if kept is not None else {}
+
+    # --- leases ------------------------------------------------------------------------------------------------------
+
+    def standing(self, execution_id: str) -> Standing | None:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            if kept is None:
+                return None
+            record = kept.record
+            return Standing(
+                record.status, record.reason, record.owner, record.epoch, record.expires_at, len(kept.facts), record.ring
+            )
+
+    def take(self, execution_id: str, owner: str, seen_epoch: int, seconds: float, ring: str | None) -> int | None:
+        with self._lock:
+            kept = self._kept.get(execution_id)
+            if kept is None:
+                return None
+            record = kept.record
+            mine = record.owner == owner and record.epoch == seen_epoch + 1
+            if record.epoch != seen_epoch and not mine:
+                return None
+            record.owner, record.epoch, record.expires_at, record.ring = owner, seen_epoch + 1, self.now() + seconds, ring
+            return record.epoch
+
+    def renew(self, owner: str, seconds: float) -> frozenset[str]:
+        with self._lock:
+            found = [kept.record for kept in self._kept.values() if kept.record.owner == owner]
+            for record in found:
+                record.expires_at = self.now() + seconds
+            return frozenset(record.id for record in found)
+
+    def release(self, owner: str, execution_ids: Iterable[str]) -> None:
+        with self._lock:
+            for name in execution_ids:
+                kept = self._kept.get(name)
+                if kept is not None and kept.record.owner == owner:
+                    kept.record.owner, kept.record.expires_at, kept.record.ring = None, 0.0, None
+
+    def set_aside(self, execution_id: str, reason: str, why: str) -> None:
+        with self._lock:
+            record = self._kept[execution_id].record
+            record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        with self._lock:
+            self._requests.setdefault(request.id, request)
+
+    def asked(self, owner: str) -> list[Request]:
+        with self._lock:
+            return [
+                request
+                for request in self._requests.values()
+                if request.id not in self._answers and self._kept[request.execution_id].record.owner == owner
+            ]
+
+    def answer(self, request_id: str) -> str | None:
+        with self._lock:
+            return self._answers.get(request_id)
+
+    def refuse(self, request_id: str, why: str) -> None:
+        with self._lock:
+            self._answers.setdefault(request_id, why)
+
+    def close(self) -> None:
+        """Nothing to close: other loops may still use it."""
