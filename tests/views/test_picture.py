@@ -48,6 +48,13 @@ def test_a_picture_is_no_wider_than_a_page_and_small(count):
     assert picture.width <= 1100 and len(picture.png) <= 95_000
 
 
+@pytest.mark.parametrize("count", [5, 14, 15, 59])
+def test_a_picture_of_many_side_by_side_is_not_higher_than_one_can_take_in(count):
+    names = [f"side_{i}" for i in range(count)]
+    run = snapshot([node("start"), *map(node, names)], [("start", name) for name in names])
+    assert draw_graph(run).height <= 900
+
+
 def test_hostile_names_are_drawn_and_nothing_else():
     draw_graph(snapshot([node("x" * 5000), node("流\x00\u202e😀", "failed"), node("")]))
 

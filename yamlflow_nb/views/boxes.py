@@ -20,6 +20,11 @@ _WIDE_ENOUGH = 1060
 """Pixels that a page shows side by side: longer graphs are broken into bands."""
 
 
+def height_of(nodes: Sequence[Mapping[str, Any]], edges: tuple[tuple[str, str], ...]) -> int:
+    """How high the picture would be."""
+    return _frame(tuple(str(node["id"]) for node in nodes), edges).height
+
+
 def draw_boxes(nodes: Sequence[Mapping[str, Any]], edges: tuple[tuple[str, str], ...]) -> Picture:
     """The picture of a graph that is small enough to be read."""
     frame = _frame(tuple(str(node["id"]) for node in nodes), edges)

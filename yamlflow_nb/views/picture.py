@@ -9,15 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from yamlflow_nb.views.board import Picture
-from yamlflow_nb.views.boxes import draw_boxes
+from yamlflow_nb.views.boxes import draw_boxes, height_of
 from yamlflow_nb.views.mosaic import draw_mosaic
 
 MOST_BOXES = 60
 """Nodes above which the compact form is drawn."""
+_HIGHEST = 900
+"""Pixels that one can still take in: a graph that would be higher is drawn in the compact form, too."""
 
 
 def draw_graph(snapshot: Mapping[str, Any]) -> Picture:
     """The picture of a run as it stands."""
-    if len(snapshot["nodes"]) > MOST_BOXES:
-        return draw_mosaic(snapshot["nodes"])
-    return draw_boxes(snapshot["nodes"], tuple((source, target) for source, target in snapshot["edges"]))
+    nodes, edges = snapshot["nodes"], tuple((source, target) for source, target in snapshot["edges"])
+    if len(nodes) > MOST_BOXES or height_of(nodes, edges) > _HIGHEST:
+        return draw_mosaic(nodes)
+    return draw_boxes(nodes, edges)
