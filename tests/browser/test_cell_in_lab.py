@@ -5,6 +5,7 @@ With ``YAMLFLOW_SCREENSHOTS=docs/img`` the pictures of the guide are made anew.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -138,6 +139,52 @@ def test_a_notebook_that_is_not_trusted_shows_the_same(server, browser):
     image = page.cell(1).locator("img").first
     assert "divide failed" in image.get_attribute("alt") and page.cell(1).locator("th[scope=row]").count() == 5
     assert page.page.evaluate("() => document.querySelector('.jp-OutputArea-output img').naturalWidth") > 300
+    page.page.close()
+
+
+PAYLOADS = [
+    "<script>pwned=1</script>", "</script><script>pwned=1</script>", "<img src=x onerror=pwned=1>", "<svg onload=pwned=1>",
+    "<svg><script>pwned=1</script></svg>", "\"><img src=x onerror=pwned=1>", "'><img src=x onerror=pwned=1>",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'>", "<a href=javascript:pwned=1>x</a>", "[x](javascript:pwned=1)",
+    "<math><mtext></p><img src=x onerror=pwned=1>", "<body onload=pwned=1>", "<input autofocus onfocus=pwned=1>",
+    "<details open ontoggle=pwned=1>", "<video><source onerror=pwned=1></video>", "<object data=javascript:pwned=1>",
+    "<embed src=javascript:pwned=1>", "<style>@import 'javascript:pwned=1'</style>",
+    "<link rel=stylesheet href=javascript:pwned=1>",
+    "<form action=javascript:pwned=1><button>x", "<marquee onstart=pwned=1>", "<select autofocus onfocus=pwned=1>",
+    "<textarea autofocus onfocus=pwned=1>", "<keygen autofocus onfocus=pwned=1>", "<audio src=x onerror=pwned=1>",
+    "`<img src=x onerror=pwned=1>`", "$\\\\href{javascript:pwned=1}{x}$", "{{7*7}}", "<!--><img src=x onerror=pwned=1>-->",
+    "<table background=javascript:pwned=1>", "<base href=javascript:pwned=1//>",
+    "<button data-commandlinker-command='x'>x</button>",
+]  # fmt: skip
+
+
+def test_no_text_of_a_run_becomes_a_part_of_the_page(server, browser):
+    shown = (
+        "import yamlflow_nb as yf\n"
+        f"payloads = {PAYLOADS!r}\n"
+        "def give():\n    return {f'v{n}': text for n, text in enumerate(payloads)}\n"
+        "def fail(text):\n    yf.progress(1, 2, text)\n    raise ValueError(text)\n"
+    )
+    hostile = "\n".join(
+        f"  - {{id: n{number}, type: python, function: fail, title: {json.dumps(text.replace('{{', '{'))}, "
+        f'inputBindings: {{text: "{{{{ given.v{number} }}}}"}}}}'
+        for number, text in enumerate(PAYLOADS)
+    )
+    text = f"%%pipeline\nname: hostile\nnodes:\n  - {{id: given, type: python, function: give}}\n{hostile}\n"
+    server.notebook("hostile.ipynb", "%load_ext yamlflow_nb", shown, text)
+    page = Page(browser, server, "hostile.ipynb")
+    dialogs = []
+    page.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    for position in range(3):
+        page.run(position)
+    page.shows(2, "failed (error)")
+    page.shows(2, f"{len(PAYLOADS)} failed")
+    output = page.cell(2).locator(".jp-OutputArea-output").first
+    output.locator("summary").click()
+    page.page.wait_for_timeout(500)
+    assert page.page.evaluate("() => window.pwned") is None and dialogs == []
+    assert output.locator("img").count() == 1
+    assert output.locator("script, svg, iframe, object, embed, a, form, input, button, style, link").count() == 0
     page.page.close()
 
 

@@ -300,7 +300,7 @@ def test_a_run_whose_kernel_was_killed_goes_on_in_another_and_is_drawn_there(tmp
     first, second = Kernel(tmp_path), None
     try:
         first.run("%load_ext yamlflow_nb")
-        hold = "import pathlib, time\ndef hold():\n    while not pathlib.Path('open').exists(): time.sleep(0.01)\n    return {'n': 1}"
+        hold = "import pathlib, time\ndef hold():\n    while not pathlib.Path('open').exists(): time.sleep(0.01)"
         first.run(hold)
         cell = first.run(f"%%pipeline held\n{HELD}")
         first.until(lambda: "▶ hold" in cell.text)
