@@ -83,6 +83,10 @@ class Kernel:
             if cell is not None:
                 cell.take(message, self._places)
 
+    def completed(self, begun):
+        """What the tab key offers after a text."""
+        return self._reply(Cell(self.client.complete(begun, len(begun))))["matches"]
+
     def close(self):
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)

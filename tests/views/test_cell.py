@@ -231,6 +231,18 @@ def test_settings_are_listed_and_set_by_config(kernel):
         kernel.run("%config PipelineMagics.wait = False")
 
 
+COMPLETED = {
+    "%pipeline at": "attach", "%pipeline attach --st": "--store",
+    "%%pipeline run --wa": "--wait", "%%pipeline --inputs mont": "month",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("begun", "word"), COMPLETED.items())
+def test_tab_completes_verbs_flags_and_variables(kernel, begun, word):
+    kernel.run("month = 2")
+    assert word in kernel.completed(begun)
+
+
 def test_a_question_mark_tells_every_option(kernel):
     cell = kernel.run("%%pipeline?")
     told = cell.reply["payload"][0]["data"]["text/plain"]

@@ -114,7 +114,10 @@ def _bundled(execution: Execution, include: Any = None, exclude: Any = None) -> 
 
 def load_ipython_extension(shell: Any) -> None:
     """Registers the magics, and how an execution is shown."""
+    from yamlflow_nb.views import completion
+
     shell.register_magics(PipelineMagics)
+    completion.install(shell)
     shell.display_formatter.mimebundle_formatter.for_type_by_name("yamlflow_nb.services.execution", "Execution", _bundled)
     if hasattr(shell, "kernel"):
         # While a person reads on: the first pipeline finds its engine loaded. An import that fails will fail again where it counts.
