@@ -75,6 +75,16 @@ def services(store: str | Path | None = None, *, to_read: bool = False) -> Servi
         return found
 
 
+def preload() -> None:
+    """Load what a first run needs, so that it starts at once when it is asked for. Opens nothing."""
+    from yamlflow_nb.executors.registry import task_types
+    from yamlflow_nb.infrastructure.store import sqlite_repository  # noqa: F401
+    from yamlflow_nb.loop import kernel_loop  # noqa: F401
+    from yamlflow_nb.services import execution_service  # noqa: F401
+
+    task_types()
+
+
 def _opened(path: Path) -> Services:
     """The services on a store's file; what stops them is told in words, whatever raised it."""
     import sqlite3

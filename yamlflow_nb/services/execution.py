@@ -26,6 +26,7 @@ from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import QUARANTINED, Desk, interrupted, set_aside, source_changed, user
+from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
 
@@ -48,12 +49,14 @@ class NodeView:
     finished_at: float | None
     error: Diagnostic | None
     outputs: Mapping[str, Any]
+    is_for_each: bool = False
 
     @classmethod
     def of(cls, run: NodeRun) -> NodeView:
         return cls(
-            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs)
-        )
+            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs),
+            run.planned.is_for_each,
+        )  # fmt: skip
 
 
 class Nodes(Mapping[str, NodeView]):
@@ -90,6 +93,7 @@ class Execution:
         self._desk = desk
         self._follower = follower
         self._alone_since: float | None = None
+        self._edges: list[tuple[str, str]] | None = None
 
     def _current(self) -> Run:
         here = self._desk.driven_here(self._run.id)
@@ -140,6 +144,16 @@ class Execution:
     def source_changed(self) -> bool:
         """Whether its file was edited since it started. It goes on as it was started."""
         return source_changed(self._run.record)
+
+    @property
+    def definition_text(self) -> str:
+        """The YAML that it runs."""
+        return self._run.record.definition
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What it was started with, defaults included."""
+        return dict(self._run.record.inputs)
 
     @property
     def started_at(self) -> float | None:
@@ -203,7 +217,15 @@ class Execution:
         """The whole as plain data, for views."""
         status, reason = self._standing()
         with self._run.lock:
-            return snapshot(self._run) | {"status": status, "reason": reason, "source_changed": self.source_changed}
+            told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
+            return snapshot(self._run) | told
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """What waits for or reads what, ``(from, to)``: the lines of the picture."""
+        if self._edges is None:
+            self._edges = edges(self._run.plan)
+        return self._edges
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
