@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import nbformat
 
+from tests.browser.provide_chromium import provide
+
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -23,11 +24,6 @@ _FLAGS = [
 _READY = """async () => { const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready; await panel.sessionContext.ready;
   await panel.sessionContext.session.kernel.info; await panel.sessionContext.session.kernel.requestKernelInfo(); }"""
-
-
-def chromium():
-    """The browser's path, or None."""
-    return os.environ.get("YAMLFLOW_CHROMIUM") or shutil.which("chromium")
 
 
 class Server:
@@ -110,4 +106,8 @@ class Page:
 
 
 def open_browser(playwright):
-    return playwright.chromium.launch(executable_path=chromium(), headless=True, args=_FLAGS)
+    path = Path(provide())
+    env = dict(os.environ)
+    if (path.parent / "lib" / "libnss3.so").exists():  # the npm package's, which brings its libraries
+        env |= {"LD_LIBRARY_PATH": str(path.parent / "lib"), "FONTCONFIG_PATH": str(path.parent)}
+    return playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS, env=env)
