@@ -32,6 +32,20 @@ class Services:
 
 _made: dict[Path, Services] = {}
 _making = threading.Lock()
+_of_the_parent: list[Services] = []
+
+
+def _forked() -> None:
+    """A forked child has no loop, and must not use its parent's connections: it opens the store for itself. Those of the
+    parent are kept from being closed, which would take the parent's place in the file."""
+    global _making
+    _making = threading.Lock()
+    _of_the_parent.extend(_made.values())
+    _made.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def pipelines() -> PipelineService:

@@ -304,3 +304,40 @@ def test_a_fact_that_breaks_decide_sets_its_execution_aside_and_no_other(house: 
     with pytest.raises(UnreadableRecord, match="set aside"):
         seen._desk.take_over(first.id, None, False, None)
     assert seen.resume(force=True).send_event("go").wait(10).status == "completed"
+
+
+# --- owners that cannot be asked -----------------------------------------------------------------------------------------
+
+
+def _driven_by(house: House, owner: str, expires_at: float) -> str:
+    """An execution that another, which cannot be seen from here, is said to drive."""
+    name = house.service.start(HOLD).id
+    house.loop.close()
+    house.spoil("UPDATE executions SET owner = ?, expires_at = ? WHERE id = ?", owner, expires_at, name)
+    return name
+
+
+@pytest.mark.trust("F20")
+def test_an_owner_that_never_extended_its_lease_is_found_to_be_gone(house: House) -> None:
+    host = house.loop.tenure.owner.partition("/")[0]
+    name = _driven_by(house, f"{host}/1/-/never", 0.0)
+    execution = house.beside().service.get(name)
+    assert execution.status == "interrupted"
+    assert execution.resume().send_event("go").wait(10).status == "completed"
+
+
+def test_what_another_machine_drove_is_taken_over_only_when_that_is_said(house: House) -> None:
+    name = _driven_by(house, "elsewhere/4711/a-b-c/x", 100.0)
+    service = house.beside().service
+    assert service.get(name).status == "interrupted"
+    with pytest.raises(CommandError, match=r"YF725.*process 4711 on elsewhere, last heard of \d+ s ago"):
+        service.resume(name)
+    assert service.resume(name, take_over=True).send_event("go").wait(10).status == "completed"
+
+
+def test_a_lease_of_another_machine_that_has_time_left_is_respected(house: House) -> None:
+    name = _driven_by(house, "elsewhere/4711/a-b-c/x", 1e12)
+    service = house.beside().service
+    assert service.get(name).status == "waiting"
+    with pytest.raises(CommandError, match="YF723"):
+        service._desk.take_over(name, None, False, None, True)

@@ -18,7 +18,7 @@ from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
 from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
 from yamlflow_nb.infrastructure.crash_points import crash_point
-from yamlflow_nb.infrastructure.process_identity import told
+from yamlflow_nb.infrastructure.process_identity import host_of, told
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.loop.resume import Follower, compare, read_back
 from yamlflow_nb.loop.run import Run
@@ -127,9 +127,16 @@ class Desk:
             self._set_aside(record.id)
             raise
 
-    def take_over(self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None) -> Run:
+    def take_over(
+        self,
+        execution_id: str,
+        by: str | None,
+        force: bool,
+        namespace: Mapping[str, Any] | None,
+        from_elsewhere: bool = False,
+    ) -> Run:
         """Drive an execution that nobody drives: lease, facts, replay, and on. Raises ``CommandError`` YF723 where another
-        process drives it, ``UnreadableRecord`` where it was set aside, or has to be."""
+        process drives it, YF725 where another machine did, ``UnreadableRecord`` where it was set aside, or has to be."""
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
@@ -138,6 +145,8 @@ class Desk:
         tenure = self._loop.tenure
         if standing.has_ended:
             raise CommandError("YF702", f"`{execution_id}` has ended: {standing.status}")
+        if not from_elsewhere:
+            self._refuse_other_machine(execution_id, standing)
         epoch = None if tenure.is_driven(standing) else tenure.take(execution_id, standing)
         if epoch is None:
             now = self._repository.standing(execution_id)
@@ -152,6 +161,18 @@ class Desk:
         except BaseException:
             self._repository.release(tenure.owner, [execution_id])
             raise
+
+    def _refuse_other_machine(self, execution_id: str, standing: Standing) -> None:
+        """Whether a process on another machine is gone nobody here can see: two machines must never run one execution."""
+        owner, here = standing.owner, self._loop.tenure.owner
+        if owner is None or host_of(owner) == host_of(here) or self._loop.tenure.is_driven(standing):
+            return
+        ago = max(0.0, self._repository.now() - standing.expires_at + self._loop.tenure.seconds)
+        raise CommandError(
+            "YF725",
+            f"`{execution_id}` was driven by {told(owner)}, last heard of {ago:.0f} s ago",
+            f"when that process is surely gone: yamlflow resume --take-over {execution_id}",
+        )
 
     def _replayed(self, record: ExecutionRecord, force: bool) -> Replay:
         """Read back under the lease: from here on nobody else adds facts."""

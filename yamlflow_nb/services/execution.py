@@ -314,15 +314,23 @@ class Execution:
         """Nothing new starts until ``resume``."""
         return self._tell(PauseRequested(self._desk.now(), by or user()))
 
-    def resume(self, by: str | None = None, *, force: bool = False, namespace: Mapping[str, Any] | None = None) -> Execution:
+    def resume(
+        self,
+        by: str | None = None,
+        *,
+        force: bool = False,
+        take_over: bool = False,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> Execution:
         """Go on after ``pause``; or take over, into this process, an execution that nobody drives any more: what had completed
         stays, attempts that were at work are answered by ``onInterrupt``.
 
-        ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside.
+        ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside,
+        ``take_over`` also with one that another machine drove.
         """
         if self.status != "interrupted" and self.reason != QUARANTINED:
             return self._tell(ResumeRequested(self._desk.now(), by or user()))
-        self._run = self._desk.take_over(self.id, by or user(), force, namespace)
+        self._run = self._desk.take_over(self.id, by or user(), force, namespace, take_over)
         self._follower = None
         return self
 

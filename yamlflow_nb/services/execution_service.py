@@ -184,9 +184,9 @@ class ExecutionService:
         """Let nothing new start."""
         return self.get(execution_id).pause()
 
-    def resume(self, execution_id: str | None = None, *, force: bool = False) -> Execution:
+    def resume(self, execution_id: str | None = None, *, force: bool = False, take_over: bool = False) -> Execution:
         """Go on after a pause, or take over what nobody drives any more; without an id the one that is interrupted."""
-        return self.get(execution_id or self._interrupted()).resume(force=force)
+        return self.get(execution_id or self._interrupted()).resume(force=force, take_over=take_over)
 
     def _interrupted(self) -> str | None:
         """The one interrupted execution, of this project first. Raises ``CommandError`` (YF701) for several."""

@@ -73,6 +73,12 @@ CODES: dict[str, ErrorCode] = {
         "",
         "It is carried out once, as soon as the owner, or the next one, looks.",
     ),
+    "YF725": ErrorCode(
+        "another machine drove the execution",
+        "Whether its process is gone cannot be seen from here, and two machines must never run one execution.",
+        "",
+        "Look there. When it is surely gone, yamlflow resume --take-over goes on here.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",
