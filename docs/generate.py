@@ -105,7 +105,8 @@ def cli_page() -> str:
 
 def magics_page() -> str:
     """The magics as they explain themselves."""
-    from yamlflow_nb.views.magics import HELP, PipelineMagics
+    from yamlflow_nb.views.commands import help_text
+    from yamlflow_nb.views.magics import PipelineMagics
 
     told = str(PipelineMagics.pipeline.__doc__).replace("::\n\n", "", 1).strip("\n")
     cell = "\n".join(line.removeprefix("  ") for line in told.splitlines())
@@ -114,12 +115,16 @@ def magics_page() -> str:
 {MARK}
 `%load_ext yamlflow_nb` brings `%%pipeline`, which runs the YAML of its cell, and `%pipeline`, which looks at what ran.
 
-With a person before the page a cell waits two seconds and then leaves the kernel free; what it shows goes on changing. Where
-nobody is there (papermill, nbclient, nbconvert), with `--wait`, or with `YAMLFLOW_WAIT=1`, it waits until the pipeline has ended,
-and fails with it. A mistake in the document is shown as the line with a caret, without a traceback.
+With a person before the page a cell returns at once and leaves the kernel free; what it shows, one picture and one table, goes
+on changing in its place. Where nobody is there (papermill, nbclient, nbconvert), with `--wait`, or with `YAMLFLOW_WAIT=1`, it waits
+until the pipeline has ended, and fails with it; interrupting it cancels the run. A mistake in the document is shown as the line
+with a caret, without a traceback. What a notebook keeps of a run holds no script and is at most 150 kB.
+
+`papermill -p month 2 nb.ipynb` reaches the pipeline of a cell that begins with `%%pipeline --inputs month`.
+`%config PipelineMagics` lists the settings.
 
 ```text
-{HELP}
+{help_text()}
 ```
 
 ## %%pipeline

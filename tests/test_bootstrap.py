@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,27 @@ def test_another_process_reads_what_this_one_ran(store: Path) -> None:
     code = f"import yamlflow_nb as yf; found = yf.get_execution({execution.id!r}); print(found.status, found.outputs['more'])"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert outcome.stdout.split() == ["completed", "10"], outcome.stderr
+
+
+_FORKS = """
+import os, sys
+import yamlflow_nb as yf
+text = "name: one\\nnodes: [{id: a, type: python, code: x = 1, outputs: {x: integer}}]"
+first = yf.start("name: hold\\nnodes: [{id: a, type: wait, event: custom.go}]")
+child = os.fork()
+if child == 0:
+    done = yf.run(text)
+    seen = yf.get_execution(first.id)
+    print("child", done.status, seen.status, flush=True)
+    seen.send_event("go", by="child")
+    sys.exit(0)
+first.wait(30)
+print("parent", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), first.status, yf.run(text).status, flush=True)
+"""
+
+
+@pytest.mark.trust("F64")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_opens_the_store_for_itself() -> None:
+    outcome = subprocess.run([sys.executable, "-W", "ignore", "-c", _FORKS], capture_output=True, text=True, timeout=60)
+    assert sorted(outcome.stdout.splitlines()) == ["child completed waiting", "parent 0 completed completed"], outcome.stderr

@@ -35,6 +35,20 @@ class Services:
 
 _made: dict[Path, Services] = {}
 _making = threading.Lock()
+_of_the_parent: list[Services] = []
+
+
+def _forked() -> None:
+    """A forked child has no loop, and must not use its parent's connections: it opens the store for itself. Those of the
+    parent are kept from being closed, which would take the parent's place in the file."""
+    global _making
+    _making = threading.Lock()
+    _of_the_parent.extend(_made.values())
+    _made.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def pipelines() -> PipelineService:
@@ -106,6 +120,16 @@ def _no_store(path: Path) -> CommandError:
     return CommandError("YF711", f"there is no store {path}", "yamlflow run FILE --store PATH makes one")
 
 
+def preload() -> None:
+    """Load what a first run needs, so that it starts at once when it is asked for. Opens nothing."""
+    from yamlflow_nb.executors.registry import task_types
+    from yamlflow_nb.infrastructure.store import sqlite_repository  # noqa: F401
+    from yamlflow_nb.loop import kernel_loop  # noqa: F401
+    from yamlflow_nb.services import execution_service  # noqa: F401
+
+    task_types()
+
+
 def _opened(path: Path) -> Services:
     """The services on a store's file; what stops them is told in words, whatever raised it."""
     import sqlite3
@@ -121,7 +145,7 @@ def _opened(path: Path) -> Services:
 
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
-    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
+    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
@@ -133,7 +157,9 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
         if "sha256" not in reference:
             raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
         return artifacts.read(dict(reference))
-    found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
+    if str(reference).startswith("artifact:"):
+        return artifacts.named(str(reference))
+    found = Path(reference)
     if found.suffix == ".parquet":
         import pandas as pd
 
@@ -144,6 +170,7 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
 def _make(path: Path) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
@@ -155,7 +182,7 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts)
+    able = executors(artifacts, ConfiguredSettings())
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)

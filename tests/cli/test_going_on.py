@@ -96,7 +96,7 @@ def test_cancel_from_another_terminal_ends_the_run_there(terminals: Terminals, s
 
 def test_a_paused_run_stays_takes_another_value_and_goes_on_where_it_runs(terminals: Terminals, said: Said) -> None:
     run = terminals.run()
-    assert "error YF725" in said("set-variable", "load.n=9")[2]
+    assert "error YF732" in said("set-variable", "load.n=9")[2]
     assert "held: paused" in said("pause")[1]
     assert "YF728" in said("set-variable", "load.n=many")[2] and "YF728" in said("set-variable", "hold.n=1")[2]
     assert "YF728" in said("set-variable", "n=1")[2] and "YF431" in said("set-variable", "pipeline.input.n=1")[2]
@@ -145,7 +145,7 @@ def test_retry_names_nodes_and_takes_a_completed_one_only_when_it_is_asked_to(fl
     flaky.touch()
     assert said("retry", "fetch", "--with", "load")[0] == 0
     code, _, err = said("retry")
-    assert code == 2 and "YF725" in err
+    assert code == 2 and "YF732" in err
     assert said("retry", "--with", "load")[0] == 0
     events = json.loads(said("events", "--json")[1])
     assert [event["round"] for event in events if event["type"] == "load.started"] == [1, 2, 3]
@@ -194,7 +194,7 @@ def test_a_round_that_was_killed_is_resumed_like_any_other(terminals: Terminals,
 def test_retry_of_a_run_that_goes_on_is_refused(terminals: Terminals, said: Said) -> None:
     terminals.run()
     code, _, err = said("retry")
-    assert code == 2 and "YF725" in err
+    assert code == 2 and "YF732" in err
     name = json.loads(said("list", "--json")[1])[0]["id"]
     assert "has not ended" in said("retry", name)[2]
 
@@ -228,7 +228,7 @@ def test_a_verb_that_fits_no_run_says_so(place, said: Said, verb: str) -> None:
     (place / "one.yaml").write_text("name: one\nnodes: [{id: a, type: python, code: pass}]\n")
     said("run", "one.yaml")
     code, _, err = said(*verb.split())
-    assert code == 2 and "error YF725: " in err and "is completed" in err
+    assert code == 2 and "error YF732: " in err and "is completed" in err
 
 
 def test_the_list_shows_the_runs_of_this_project_and_all_on_demand(place, said: Said, monkeypatch) -> None:

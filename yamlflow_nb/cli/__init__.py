@@ -51,6 +51,14 @@ class _Verbs(click.Group):
         found: click.Command = import_module(f"yamlflow_nb.cli.{name.replace('-', '_')}_verb").command
         return found
 
+    def resolve_command(self, context: click.Context, words: list[str]) -> Any:
+        if words and words[0] not in _VERBS and not words[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(words[0], _VERBS, 1)
+            context.fail(f"There is no verb {words[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(context, words)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_VERBS.items()))

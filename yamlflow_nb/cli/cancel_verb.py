@@ -21,6 +21,6 @@ def command(execution: str | None, now: bool, json_: bool, store: str | None) ->
     from yamlflow_nb.cli.bring import handed_in
 
     executions = services(store).executions
-    found = executions.cancel(execution, now)
+    found = executions.cancel(execution, now, here=True)
     code = handed_in(found, executions, json_)
     return options.OK if found.status == "cancelled" else code

@@ -30,4 +30,4 @@ def send(name: str, execution: str | None, data: tuple[str, ...], json_: bool, s
 
     executions = services(store).executions
     payload = given_inputs(data, "--data")
-    return handed_in(executions.send_event(name, execution, payload), executions, json_)
+    return handed_in(executions.send_event(name, execution, payload, here=True), executions, json_)

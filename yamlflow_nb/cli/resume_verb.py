@@ -11,11 +11,18 @@ from yamlflow_nb.cli import options
 @options.execution_id
 @click.option("--retry", "again", multiple=True, metavar="NODE", help="run the interrupted attempt of NODE again")
 @click.option("--fail", "failed", multiple=True, metavar="NODE", help="count the interrupted attempt of NODE as failed")
+@click.option("--take-over", is_flag=True, help="go on also with an execution that another machine drove")
 @click.option("--force", is_flag=True, help="go on also with an execution that was set aside")
 @options.as_json
 @options.store
 def command(
-    execution: str | None, again: tuple[str, ...], failed: tuple[str, ...], force: bool, json_: bool, store: str | None
+    execution: str | None,
+    again: tuple[str, ...],
+    failed: tuple[str, ...],
+    take_over: bool,
+    force: bool,
+    json_: bool,
+    store: str | None,
 ) -> int:
     """Go on: after a pause, or with an execution whose process is gone.
 
@@ -30,7 +37,7 @@ def command(
     executions = services(store).executions
     found = executions.meant("answer" if again or failed else "resume", execution)
     if found.status == "interrupted" or not (again or failed):
-        found.resume(force=force)
+        found.resume(force=force, take_over=take_over)
     for node in again:
         found.answer(node, "retry")
     for node in failed:

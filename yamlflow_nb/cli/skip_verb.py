@@ -18,4 +18,4 @@ def command(node: str, execution: str | None, json_: bool, store: str | None) ->
     from yamlflow_nb.cli.bring import handed_in
 
     executions = services(store).executions
-    return handed_in(executions.skip(node, execution), executions, json_)
+    return handed_in(executions.skip(node, execution, here=True), executions, json_)

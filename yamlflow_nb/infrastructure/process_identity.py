@@ -38,6 +38,11 @@ def told(owner: str | None) -> str:
     return f"process {pid} on {host}" if pid else "another process"
 
 
+def host_of(owner: str) -> str:
+    """The machine of an owner."""
+    return owner.partition("/")[0]
+
+
 def elapsed() -> float:
     """Seconds on a clock that goes on while the machine sleeps, and is never set."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)

@@ -45,6 +45,8 @@ class CarryOut:
         may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._executors = executors
+        # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
+        self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
         self._artifacts = artifacts
         self._clock = clock
         self._agenda = agenda
@@ -66,7 +68,7 @@ class CarryOut:
         elif isinstance(decision, StopTask):
             job = self._jobs.pop((run.id, decision.attempt), None)
             if job is not None:
-                job.stopped = True
+                job.stop()
         elif isinstance(decision, FinishExecution):
             crash_point("execution-ended")
             self.forget(run)
@@ -99,15 +101,16 @@ class CarryOut:
         """Nothing of an execution counts any more."""
         self._agenda.forget(run.id)
         for key in [key for key in self._jobs if key[0] == run.id]:
-            self._jobs.pop(key).stopped = True
+            self._jobs.pop(key).stop()
 
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
         node = run.state.nodes[key.node]
         executor = self._executors.get(start.type)
-        if isinstance(executor, Foretelling):
+        foretelling = self._foretelling.get(start.type)
+        if foretelling is not None:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
-            for fact in executor.foretell(start, node.planned, item, run.state.now):
+            for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
             return

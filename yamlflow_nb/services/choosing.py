@@ -26,7 +26,7 @@ _SHOWN = 5
 def choose(verb: str, executions: Callable[[bool], Iterable[ExecutionRecord]]) -> str:
     """The id of the execution that is meant. ``executions(everywhere)`` gives the newest first, of this project or of all.
 
-    Of another project one is only taken where it is the only one. Raises ``CommandError``: YF701 there is none at all, YF725 none
+    Of another project one is only taken where it is the only one. Raises ``CommandError``: YF701 there is none at all, YF732 none
     fits, YF726 several do and which is meant cannot be known.
     """
     here = _fitting(verb, executions(False))
@@ -39,10 +39,10 @@ def choose(verb: str, executions: Callable[[bool], Iterable[ExecutionRecord]]) -
     if len(found) == 1:
         return found[0].id
     if found:
-        raise _several(verb, found, "of other projects ")
+        raise _several(found, "of other projects could be meant")
     newest = elsewhere[0]
     states = " or ".join(FITTING[verb])
-    raise CommandError("YF725", f"no execution is {states}", f"the newest, {newest.id}, is {newest.status}: yamlflow show")
+    raise CommandError("YF732", f"no execution is {states}", f"the newest, {newest.id}, is {newest.status}: yamlflow show")
 
 
 def _fitting(verb: str, records: Iterable[ExecutionRecord]) -> ExecutionRecord | None:
@@ -51,13 +51,13 @@ def _fitting(verb: str, records: Iterable[ExecutionRecord]) -> ExecutionRecord |
     if verb == "resume":
         interrupted = [record for record in found if record.status == "interrupted"]
         if len(interrupted) > 1:
-            raise _several(verb, interrupted, "")
+            raise _several(interrupted, "are interrupted")
         found = interrupted or found
     return found[0] if found else None
 
 
-def _several(verb: str, found: Sequence[ExecutionRecord], where: str) -> CommandError:
+def _several(found: Sequence[ExecutionRecord], what: str) -> CommandError:
     lines = [f"  {record.id}  {record.status:<11}  {record.pipeline}" for record in found[:_SHOWN]]
     more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-    told = "\n".join([f"several executions {where}could be meant:", *lines, *more])
+    told = "\n".join([f"several executions {what}:", *lines, *more])
     return CommandError("YF726", told, "name one: its id, or the beginning of it")

@@ -18,7 +18,7 @@ from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
 from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
 from yamlflow_nb.infrastructure.crash_points import crash_point
-from yamlflow_nb.infrastructure.process_identity import told
+from yamlflow_nb.infrastructure.process_identity import host_of, told
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.loop.resume import Follower, compare, read_back
 from yamlflow_nb.loop.run import Run
@@ -123,25 +123,33 @@ class Desk:
         try:
             plan = self._plan(record)
             return Follower(self._repository, record, plan, self._loop.scripted(plan))
-        except UnreadableRecord as error:
-            self._set_aside(record.id, error)
+        except UnreadableRecord:
+            self._set_aside(record.id)
             raise
 
     def take_over(
-        self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None, then: Sequence[Fact] = ()
+        self,
+        execution_id: str,
+        by: str | None,
+        force: bool,
+        namespace: Mapping[str, Any] | None,
+        from_elsewhere: bool = False,
+        then: Sequence[Fact] = (),
     ) -> Run:
         """Drive an execution that nobody drives: lease, facts, replay, and on. ``then`` are facts of the turn in which it goes
         on; a ``RetryRequested`` opens the next round of one that has ended. Raises ``CommandError`` YF723 where another process
-        drives it, ``UnreadableRecord`` where it was set aside, or has to be."""
+        drives it, YF725 where another machine did, ``UnreadableRecord`` where it was set aside, or has to be."""
         again = next((fact for fact in then if isinstance(fact, RetryRequested)), None)
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
         if standing.reason == QUARANTINED and not force:
-            raise UnreadableRecord(f"`{execution_id}` is set aside", "resume with force tries again")
+            raise set_aside(execution_id)
         tenure = self._loop.tenure
         if standing.has_ended != (again is not None):
             raise ended(execution_id, standing.status) if again is None else still_going(execution_id, standing.status)
+        if not from_elsewhere:
+            self._refuse_other_machine(execution_id, standing)
         epoch = None if tenure.is_driven(standing) else tenure.take(execution_id, standing)
         if epoch is None:
             now = self._repository.standing(execution_id)
@@ -150,12 +158,24 @@ class Desk:
             replay = self._replayed(record, force)
             fact = again or TakenOver(self.now(), told(tenure.owner), by)
             return self._loop.take_over(record, replay, epoch, fact, namespace, [one for one in then if one is not again])
-        except UnreadableRecord as error:
-            self._set_aside(execution_id, error)
+        except UnreadableRecord:
+            self._set_aside(execution_id)
             raise
         except BaseException:
             self._repository.release(tenure.owner, [execution_id])
             raise
+
+    def _refuse_other_machine(self, execution_id: str, standing: Standing) -> None:
+        """Whether a process on another machine is gone nobody here can see: two machines must never run one execution."""
+        owner, here = standing.owner, self._loop.tenure.owner
+        if owner is None or host_of(owner) == host_of(here) or self._loop.tenure.is_driven(standing):
+            return
+        ago = max(0.0, self._repository.now() - standing.expires_at + self._loop.tenure.seconds)
+        raise CommandError(
+            "YF725",
+            f"`{execution_id}` was driven by {told(owner)}, last heard of {ago:.0f} s ago",
+            f"when that process is surely gone: yamlflow resume --take-over {execution_id}",
+        )
 
     def _replayed(self, record: ExecutionRecord, force: bool) -> Replay:
         """Read back under the lease: from here on nobody else adds facts."""
@@ -179,14 +199,14 @@ class Desk:
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
         return self._pipelines.plan(definition)
 
-    def _set_aside(self, execution_id: str, error: StoreError) -> None:
+    def _set_aside(self, execution_id: str) -> None:
         """Mark it, unless somebody drives it or the store can only be read."""
         standing = self._repository.standing(execution_id)
         mine = standing is not None and standing.owner == self._loop.tenure.owner
         if standing is None or standing.has_ended or (self._loop.tenure.is_driven(standing) and not mine):
             return
         try:
-            self._repository.set_aside(execution_id, QUARANTINED, str(error))
+            self._repository.set_aside(execution_id, standing.epoch, QUARANTINED)
         except StoreError:
             return
 
@@ -205,7 +225,12 @@ def ended(execution_id: str, status: str | None) -> CommandError:
 
 def still_going(execution_id: str, status: str) -> CommandError:
     """Another round begins when this one has ended."""
-    return CommandError("YF725", f"`{execution_id}` has not ended: {status}", "let it end, cancel it, or resume it first")
+    return CommandError("YF732", f"`{execution_id}` has not ended: {status}", "let it end, cancel it, or resume it first")
+
+
+def set_aside(execution_id: str) -> UnreadableRecord:
+    """It is quarantined: nothing can be told to it until somebody goes on with it all the same."""
+    return UnreadableRecord(f"`{execution_id}` is set aside", f"yamlflow resume --force {execution_id} tries again")
 
 
 def source_changed(record: ExecutionRecord) -> bool:

@@ -29,7 +29,8 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
-from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, source_changed, user
+from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
+from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
@@ -53,12 +54,14 @@ class NodeView:
     finished_at: float | None
     error: Diagnostic | None
     outputs: Mapping[str, Any]
+    is_for_each: bool = False
 
     @classmethod
     def of(cls, run: NodeRun) -> NodeView:
         return cls(
-            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs)
-        )
+            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs),
+            run.planned.is_for_each,
+        )  # fmt: skip
 
 
 class Nodes(Mapping[str, NodeView]):
@@ -95,6 +98,7 @@ class Execution:
         self._desk = desk
         self._follower = follower
         self._alone_since: float | None = None
+        self._edges: list[tuple[str, str]] | None = None
 
     def _current(self) -> Run:
         here = self._desk.driven_here(self._run.id)
@@ -149,6 +153,16 @@ class Execution:
     def source_changed(self) -> bool:
         """Whether its file was edited since it started. It goes on as it was started."""
         return source_changed(self._run.record)
+
+    @property
+    def definition_text(self) -> str:
+        """The YAML that it runs."""
+        return self._run.record.definition
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What it was started with, defaults included."""
+        return dict(self._run.record.inputs)
 
     @property
     def started_at(self) -> float | None:
@@ -212,7 +226,15 @@ class Execution:
         """The whole as plain data, for views."""
         status, reason = self._standing()
         with self._run.lock:
-            return snapshot(self._run) | {"status": status, "reason": reason, "source_changed": self.source_changed}
+            told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
+            return snapshot(self._run) | told
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """What waits for or reads what, ``(from, to)``: the lines of the picture."""
+        if self._edges is None:
+            self._edges = edges(self._run.plan)
+        return self._edges
 
     def brief(self) -> dict[str, Any]:
         """What a live view draws many times: states, times and progress, without reasons and values."""
@@ -312,23 +334,32 @@ class Execution:
 
     # --- commands --------------------------------------------------------------------------------------------------
 
-    def cancel(self, now: bool = False, by: str | None = None) -> Execution:
-        """Stop it: running work is stopped, finally and ``always`` nodes still run, unless ``now``."""
-        return self._tell(CancelRequested(self._desk.now(), by or user(), now))
+    def cancel(self, now: bool = False, by: str | None = None, *, here: bool = False) -> Execution:
+        """Stop it: running work is stopped, finally and ``always`` nodes still run, unless ``now``. ``here``: where nobody
+        drives it any more, this process ends it."""
+        return self._tell(CancelRequested(self._desk.now(), by or user(), now), here)
 
     def pause(self, by: str | None = None) -> Execution:
         """Nothing new starts until ``resume``."""
         return self._tell(PauseRequested(self._desk.now(), by or user()))
 
-    def resume(self, by: str | None = None, *, force: bool = False, namespace: Mapping[str, Any] | None = None) -> Execution:
+    def resume(
+        self,
+        by: str | None = None,
+        *,
+        force: bool = False,
+        take_over: bool = False,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> Execution:
         """Go on after ``pause``; or take over, into this process, an execution that nobody drives any more: what had completed
         stays, attempts that were at work are answered by ``onInterrupt``.
 
-        ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside.
+        ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside,
+        ``take_over`` also with one that another machine drove.
         """
-        if self.status != "interrupted" and not (force and self.reason == "quarantined"):
+        if self.status != "interrupted" and self.reason != QUARANTINED:
             return self._tell(ResumeRequested(self._desk.now(), by or user()))
-        self._run = self._desk.take_over(self.id, by or user(), force, namespace)
+        self._run = self._desk.take_over(self.id, by or user(), force, namespace, take_over)
         self._follower = None
         return self
 
@@ -338,12 +369,15 @@ class Execution:
             raise CommandError("YF704", f"`{self.id}` has no node `{node}`", f"nodes: {', '.join(self.nodes)}")
         return self._tell(InterruptionAnswered(self._desk.now(), node, answer, item, by or user()))
 
-    def send_event(self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None) -> Execution:
-        """``custom.<name>`` happened; ``custom.`` may be left out."""
+    def send_event(
+        self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None, *, here: bool = False
+    ) -> Execution:
+        """``custom.<name>`` happened; ``custom.`` may be left out. ``here``: one that only waited, and that nobody drives any more,
+        goes on in this process."""
         bare = name.removeprefix("custom.")
         if not _EVENT_NAME.fullmatch(bare):
             raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
-        return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by))
+        return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by), here and self._only_waited)
 
     def retry(
         self,
@@ -355,20 +389,21 @@ class Execution:
     ) -> Execution:
         """Open the next round of one that has ended, in this process: failed and cancelled nodes run again (or these), and what
         hung on them; the others keep their results. ``with_nodes`` are completed ones that run again too; ``failed_items``: of
-        ``forEach`` nodes the items that failed, also where the node completed. Raises ``CommandError`` YF704, YF725, YF727."""
+        ``forEach`` nodes the items that failed, also where the node completed. Raises ``CommandError`` YF704, YF732, YF727."""
         run = self._current()
         fact = RetryRequested(self._desk.now(), nodes, tuple(with_nodes), failed_items, by or user())
         with run.lock:
             check_retry(run.state, fact)
-        self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, [fact]), None
+        self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, then=[fact]), None
         return self
 
-    def skip(self, node: str, by: str | None = None) -> Execution:
-        """A pending node is left out; what waits for it sees it ``skipped``. Raises ``CommandError`` YF704, YF727."""
+    def skip(self, node: str, by: str | None = None, *, here: bool = False) -> Execution:
+        """A pending node is left out; what waits for it sees it ``skipped``. ``here`` as for ``send_event``. Raises
+        ``CommandError`` YF704, YF727."""
         run = self._current()
         with run.lock:
             check_skip(run.state, node)
-        return self._tell(SkipRequested(self._desk.now(), node, by or user()))
+        return self._tell(SkipRequested(self._desk.now(), node, by or user()), here and self._only_waited)
 
     def set_variable(self, reference: str, value: Any, by: str | None = None) -> Execution:
         """Give a paused execution another value of an input (``pipeline.input.month``) or of an output (``extract.rows``). Raises
@@ -380,23 +415,25 @@ class Execution:
             raise CommandError("YF728", f"`{self.id}` is {self.status}: only a paused one is changed", f"yamlflow pause {self.id}")
         return self._tell(VariableSet(self._desk.now(), reference, value, by or user()))
 
-    def _tell(self, fact: Fact) -> Execution:
-        """Hand in a command. One that was only waiting, and that nobody drives any more, goes on here."""
-        status = self.status
+    def _tell(self, fact: Fact, here: bool = False) -> Execution:
+        """Hand in a command; ``here``: where nobody drives it, it goes on in this process with it."""
+        status, reason = self._standing()
+        if reason == QUARANTINED:
+            raise set_aside(self.id)
         if status in ("completed", "failed", "cancelled"):
             raise ended(self.id, status)
-        if status == "interrupted" and self._run.lost is None and self._may_go_on_with(fact):
-            self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, [fact]), None
+        if status == "interrupted" and here:
+            self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, then=[fact]), None
             return self
         if status == "interrupted":
             raise interrupted(self.id)
         self._desk.tell(self.id, fact)
         return self
 
-    def _may_go_on_with(self, fact: Fact) -> bool:
-        """A cancel is carried out by whoever asks for it; what a waiting execution waits for sets nothing else going."""
-        waits = self._run.state.status == "waiting" and isinstance(fact, (CustomEventSent, SkipRequested, InterruptionAnswered))
-        return isinstance(fact, CancelRequested) or waits
+    @property
+    def _only_waited(self) -> bool:
+        """Nothing was at work when its process ended, so going on with it repeats nothing."""
+        return self._current().state.status == "waiting"
 
     @property
     def is_driven_here(self) -> bool:

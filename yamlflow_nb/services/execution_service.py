@@ -189,9 +189,9 @@ class ExecutionService:
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
         return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
 
-    def cancel(self, execution_id: str | None = None, now: bool = False) -> Execution:
-        """Stop an execution."""
-        return self.meant("cancel", execution_id).cancel(now)
+    def cancel(self, execution_id: str | None = None, now: bool = False, *, here: bool = False) -> Execution:
+        """Stop an execution; ``here``: one that nobody drives is ended by this process."""
+        return self.meant("cancel", execution_id).cancel(now, here=here)
 
     def pause(self, execution_id: str | None = None) -> Execution:
         """Let nothing new start."""
@@ -203,25 +203,27 @@ class ExecutionService:
         """Open the next round, in this process."""
         return self.meant("retry", execution_id).retry(*nodes, with_nodes=with_nodes, failed_items=failed_items)
 
-    def skip(self, node: str, execution_id: str | None = None) -> Execution:
+    def skip(self, node: str, execution_id: str | None = None, *, here: bool = False) -> Execution:
         """Leave a pending node out."""
-        return self.meant("skip", execution_id).skip(node)
+        return self.meant("skip", execution_id).skip(node, here=here)
 
     def set_variable(self, reference: str, value: Any, execution_id: str | None = None) -> Execution:
         """Give a paused execution another value."""
         return self.meant("set-variable", execution_id).set_variable(reference, value)
 
-    def resume(self, execution_id: str | None = None, *, force: bool = False) -> Execution:
+    def resume(self, execution_id: str | None = None, *, force: bool = False, take_over: bool = False) -> Execution:
         """Go on after a pause, or take over what nobody drives any more; without an id the one that is interrupted."""
-        return self.meant("resume", execution_id).resume(force=force)
+        return self.meant("resume", execution_id).resume(force=force, take_over=take_over)
 
     def answer(self, node: str, answer: Literal["retry", "fail"], execution_id: str | None = None) -> Execution:
         """Say what becomes of a node's interrupted attempt."""
         return self.get(execution_id).answer(node, answer)
 
-    def send_event(self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None) -> Execution:
+    def send_event(
+        self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None, *, here: bool = False
+    ) -> Execution:
         """``custom.<name>`` happened."""
-        return self.meant("event send", execution_id).send_event(name, payload, user())
+        return self.meant("event send", execution_id).send_event(name, payload, user(), here=here)
 
     def simulate(
         self,

@@ -24,12 +24,12 @@ def check_node(state: ExecutionState, node: str) -> None:
 
 
 def check_retry(state: ExecutionState, fact: RetryRequested) -> None:
-    """Raises ``CommandError``: YF704, YF725 it has not ended, YF727 nothing would run again."""
+    """Raises ``CommandError``: YF704, YF732 it has not ended, YF727 nothing would run again."""
     for node in (*fact.nodes, *fact.with_nodes):
         check_node(state, node)
     if state.ended is None:
         hint = "let it end, cancel it, or resume it first"
-        raise CommandError("YF725", f"`{state.execution_id}` has not ended: {state.status}", hint)
+        raise CommandError("YF732", f"`{state.execution_id}` has not ended: {state.status}", hint)
     for node in fact.nodes:
         if state.nodes[node].state == "completed" and not fact.failed_items:
             raise CommandError("YF727", f"`{node}` completed: its result is kept", f"--with {node} runs it again all the same")

@@ -81,6 +81,13 @@ class PipelineService:
         plan = self.plan(definition)
         return {"document": written_out(plan), "notes": [note._asdict() for note in notes(plan)]}
 
+    def planned(self, source: Source, name: str | None = None) -> dict[str, Any]:
+        """A pipeline as views draw it, before anything has run. Raises ``DefinitionError``."""
+        from yamlflow_nb.services.planned import planned
+
+        given = read_source(source, name)
+        return planned(self.plan(self.load_source(given)), given.name)
+
     def simulate(
         self,
         source: Source,

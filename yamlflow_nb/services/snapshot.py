@@ -85,6 +85,7 @@ def _node(run: Run, node: NodeRun) -> dict[str, Any]:
         "is_finally": planned.is_finally,
         "items": None if node.fan is None else items_of(node),
         "progress": None if progress is None else progress._asdict(),
+        "notes": list(run.notes.get(planned.id, ())),
         "outputs": {name: short(value) for name, value in node.outputs.items()},
     }
 
@@ -120,6 +121,17 @@ def short(value: Any) -> str:
     if kind == "file":
         size = value.get("size")
         return f"file, {value.get('format') or '?'}" + (f", {size} bytes" if isinstance(size, int) else "")
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else repr(_readable(value))
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: _SHOWN + 1])
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _readable(value: Any, inside: bool = False) -> Any:
+    """Numbers within a list or mapping as people read them: a row of a table has its digits in the store."""
+    if isinstance(value, float) and inside and value == value and abs(value) != float("inf"):
+        return round(value, 4) if abs(value) >= 1 else float(f"{value:.4g}")
+    if isinstance(value, dict) and len(value) <= _SHOWN:
+        return {name: _readable(item, True) for name, item in value.items()}
+    if isinstance(value, list) and len(value) <= _SHOWN:
+        return [_readable(item, True) for item in value]
+    return value

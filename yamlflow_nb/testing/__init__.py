@@ -1,7 +1,8 @@
 """pipeline → what it would do: simulate, validate and the doubles for tests of pipelines. Public.
 
 ``simulate`` is the real state machine in virtual time; ``ScriptedExecutor`` and ``ManualClock`` (in ``testing.scripted``)
-drive the real loop without doing the work.
+drive the real loop without doing the work; ``InMemoryRepository`` is a store that is gone with its process, and
+``FaultyStore`` one that fails as stores do.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from yamlflow_nb.language.fixes import apply_fixes
 from yamlflow_nb.language.validation import validate_text
 from yamlflow_nb.orchestration.simulation import OutcomeError, Simulation, simulate_plan
 from yamlflow_nb.planning import plan
+from yamlflow_nb.testing.faulty_store import FaultyStore
+from yamlflow_nb.testing.memory import InMemoryRepository
 
 Source = Union[str, "PathLike[str]", PipelineDefinition]
 
@@ -63,5 +66,6 @@ def _text(source: str | PathLike[str]) -> tuple[str | bytes, str]:
 
 
 __all__ = [
-    "DefinitionError", "Diagnostic", "InputError", "OutcomeError", "Simulation", "apply_fixes", "simulate", "validate",
+    "DefinitionError", "Diagnostic", "FaultyStore", "InMemoryRepository", "InputError", "OutcomeError", "Simulation", "apply_fixes",
+    "simulate", "validate",
 ]  # fmt: skip

@@ -1,139 +1,133 @@
-"""``%%pipeline`` and ``%pipeline``: pipelines in a cell."""
+"""``%%pipeline`` and ``%pipeline``: pipelines in a cell. Nothing of the engine is loaded before a cell asks for it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
-from IPython.display import display
+from traitlets import Bool, Float, Unicode
 
-from yamlflow_nb import bootstrap
-from yamlflow_nb.services.command_error import CommandError
-from yamlflow_nb.services.execution import Execution
-from yamlflow_nb.services.given_inputs import given_inputs
-from yamlflow_nb.services.run_text import as_text
-from yamlflow_nb.views.followed import follow
-from yamlflow_nb.views.html import as_html
-
-HELP = """\
-%%pipeline [NAME] [--input K=V]... [--inputs VAR] [--wait] [--dry-run] [--store PATH]
-                                       run the cell's YAML and show it; NAME gets the execution
-%pipeline list                         the newest executions
-%pipeline show [ID]                    one execution as a tree
-%pipeline why NODE [ID]                why a node started, did not start or still waits
-%pipeline help                         this list"""
-_SOON = 2.0
-"""Seconds that a cell waits in any case: a short pipeline is simply there."""
+if TYPE_CHECKING:
+    from yamlflow_nb.services.execution import Execution
+    from yamlflow_nb.services.execution_service import ExecutionService
 
 
 @magics_class
 class PipelineMagics(Magics):
     """The magics of ``%load_ext yamlflow_nb``. What a person can mend is raised as it is: it shows itself without a traceback."""
 
+    wait = Bool(False, help="let every %%pipeline cell wait until its pipeline has ended").tag(config=True)
+    store = Unicode("", help="the store of cells that name none; empty: the configured one").tag(config=True)
+    updates_a_second = Float(10.0, help="how often a running pipeline is drawn again at most").tag(config=True)
+
     @no_var_expand
     @magic_arguments()
-    @argument("name", nargs="?", help="the variable that gets the execution (default: only the cell's result)")
-    @argument("--input", "-i", action="append", default=[], metavar="K=V", help="an input; V is JSON or a text")
-    @argument("--inputs", metavar="VAR", help="a mapping of the kernel with the inputs")
-    @argument("--dry-run", action="store_true", help="say what is wrong with it, run nothing")
+    @argument("name", nargs="?", help="the variable that gets the execution")
     @argument("--wait", action="store_true", help="wait until it has ended, and fail the cell when the pipeline fails")
-    @argument("--store", metavar="PATH", help="another store than the configured one")
+    @argument("--input", "-i", action="append", default=[], metavar="K=V", help="an input; V is JSON or a text")
+    @argument("--inputs", action="append", default=[], metavar="VAR", help="a mapping of inputs, or a variable named as its input")
+    @argument("--dry-run", action="store_true", help="say what is wrong with it and draw it, run nothing")
+    @argument("--store", metavar="URL", help="another store than the configured one")
     @cell_magic
-    def pipeline(self, line: str, cell: str) -> Execution | None:
-        """Run the pipeline in this cell."""
-        options = parse_argstring(self.pipeline, line)
-        if options.dry_run:
-            found = bootstrap.pipelines().validate(cell, "<cell>")
-            print("\n\n".join(one.render() for one in found) or "nothing is wrong with it")  # noqa: T201
-            return None
+    def pipeline(self, line: str, cell: str) -> None:
+        """Run the pipeline in this cell, below it a picture that goes on changing; the kernel is free at once."""
+        options = self._options(line)
         if options.name and not options.name.isidentifier():
-            raise CommandError("YF712", f"{options.name!r} cannot be a variable", "for example %%pipeline run")
-        inputs = {**self._mapping(options.inputs), **given_inputs(options.input)}
-        executions = bootstrap.services(options.store).executions
-        execution = executions.start(cell, inputs, name="<cell>", namespace=self._names)
-        if options.name:
-            self._names[options.name] = execution
-        return self._shown(execution, options.wait)
+            raise _misuse(f"{options.name!r} cannot be a variable", "for example %%pipeline run")
+        if options.dry_run:
+            from yamlflow_nb.views.dry_run import dry_run
+
+            dry_run(cell)
+            return
+        self.run(cell, self.inputs(options), options.name, options.wait, options.store)
+
+    @no_var_expand
+    @line_magic("pipeline")  # type: ignore[arg-type]
+    def commands(self, line: str) -> Any:
+        """demo, init, list, show, attach, result, why, cancel, pause, resume, simulate: ``%pipeline help`` tells each."""
+        from yamlflow_nb.views.commands import command
+
+        return command(self, line)
+
+    def run(
+        self, text: str, inputs: Mapping[str, Any], name: str | None = None, wait: bool = False, store: str | None = None
+    ) -> None:
+        """Start a pipeline's text and show it below the cell; ``name`` is the variable that gets the execution."""
+        from yamlflow_nb.views.run_in_cell import run_in_cell
+
+        execution = self.executions(store).start(text, inputs, name="<cell>", namespace=self.names)
+        if name:
+            self.names[name] = execution
+        run_in_cell(self.shell, execution, wait or self.wait, self.updates_a_second)
+
+    def inputs(self, options: Any) -> dict[str, Any]:
+        """What ``--inputs`` and ``--input`` give; the latter wins."""
+        from yamlflow_nb.services.given_inputs import given_inputs
+
+        found: dict[str, Any] = {}
+        for name in options.inputs:
+            if name not in self.names:
+                raise _misuse(f"--inputs {name}: there is no such variable", "for example inputs = {'month': 3}")
+            value = self.names[name]
+            found.update(value if isinstance(value, Mapping) else {name: value})
+        return found | given_inputs(options.input)
+
+    def executions(self, store: str | None, to_read: bool = False) -> ExecutionService:
+        """The executions of a store, or of the configured one. ``to_read``: a store that is named must be there."""
+        from yamlflow_nb import bootstrap
+
+        return bootstrap.services(store or self.store or None, to_read=to_read).executions
 
     @property
-    def _names(self) -> dict[str, Any]:
+    def names(self) -> dict[str, Any]:
+        """The kernel's variables."""
         assert self.shell is not None
         names: dict[str, Any] = self.shell.user_ns
         return names
 
-    def _mapping(self, name: str | None) -> Mapping[str, Any]:
-        if name is None:
-            return {}
-        found = self._names.get(name)
-        if not isinstance(found, Mapping):
-            told = "is no mapping" if name in self._names else "is not there"
-            raise CommandError("YF712", f"--inputs {name}: the variable {told}", "for example inputs = {'month': 3}")
-        return found
-
-    def _shown(self, execution: Execution, wait: bool) -> Execution | None:
-        """Waits where nobody could look later (Run All in papermill, nbclient, nbconvert) and fails the cell with the pipeline;
-        with a person before the page the cell returns, and what it shows goes on changing."""
-        unattended = wait or os.environ.get("YAMLFLOW_WAIT") == "1" or not self._someone_is_there()
+    def _options(self, line: str) -> Any:
         try:
-            execution.wait(None if unattended or self._kernel() is None else _SOON, or_waiting=True)
-        except KeyboardInterrupt:
-            with suppress(CommandError):  # it may have ended in this very moment
-                execution.cancel()
-            execution.wait()
-        if unattended and execution.status in ("failed", "cancelled"):
-            display(execution)
-            execution.raise_if_failed()
-        if execution.status in ("completed", "failed", "cancelled") or unattended or self._kernel() is None:
-            return execution
-        follow(execution)
-        return None
+            return parse_argstring(self.pipeline, line)
+        except UsageError as error:
+            from yamlflow_nb.views.arguments import nearest_flag
 
-    def _kernel(self) -> Any:
-        return getattr(self.shell, "kernel", None)
-
-    def _someone_is_there(self) -> bool:
-        """Front ends that run a notebook by themselves allow no input; so does nothing else."""
-        return bool(getattr(self._kernel(), "_allow_stdin", True))
-
-    @line_magic("pipeline")  # type: ignore[arg-type]
-    def commands(self, line: str) -> Execution | None:
-        """list, show, why, help."""
-        verb, *rest = line.split() or ["help"]
-        if verb not in _VERBS:
-            raise CommandError("YF712", f"%pipeline {verb}: there is no such verb", HELP)
-        shown: Execution | None = _VERBS[verb](rest)
-        return shown
+            raise _misuse(f"%%pipeline {line}: {error}", nearest_flag(str(error), self.pipeline.parser)) from None
 
 
-def _list(rest: list[str]) -> None:
-    for record in bootstrap.services().executions.list():
-        print(f"{record.id}  {record.status:<11}  {record.pipeline}")  # noqa: T201
+def _misuse(message: str, hint: str | None = None) -> Exception:
+    from yamlflow_nb.services.command_error import CommandError
+
+    return CommandError("YF712", message, hint)
 
 
-def _show(rest: list[str]) -> Execution:
-    return bootstrap.services().executions.get(rest[0] if rest else None)
+def _bundled(execution: Execution, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    from yamlflow_nb.views.bundle import bundle_of
 
-
-def _why(rest: list[str]) -> None:
-    if not rest:
-        raise CommandError("YF712", "%pipeline why wants a node", "%pipeline why NODE [ID]")
-    print(bootstrap.services().executions.why(rest[1] if len(rest) > 1 else None, rest[0]))  # noqa: T201
-
-
-def _help(rest: list[str]) -> None:
-    print(HELP)  # noqa: T201
-
-
-_VERBS: dict[str, Callable[[list[str]], Any]] = {"list": _list, "show": _show, "why": _why, "help": _help}
+    return bundle_of(execution)
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Registers the magics, and how an execution is shown."""
+    from yamlflow_nb.views import completion
+
     shell.register_magics(PipelineMagics)
-    formatters = shell.display_formatter.formatters
-    formatters["text/html"].for_type(Execution, lambda execution: as_html(execution.snapshot()))
-    formatters["text/plain"].for_type(Execution, lambda execution, printer, cycle: printer.text(as_text(execution.snapshot())))
+    completion.install(shell)
+    shell.display_formatter.mimebundle_formatter.for_type_by_name("yamlflow_nb.services.execution", "Execution", _bundled)
+    if hasattr(shell, "kernel"):
+        # While a person reads on: the first pipeline finds its engine loaded. An import that fails will fail again where it counts.
+        threading.Thread(target=_load_engine, name="yamlflow-load", daemon=True).start()
+
+
+def _load_engine() -> None:
+    with suppress(Exception):
+        bootstrap = import_module("yamlflow_nb.bootstrap")
+        bootstrap.preload()
+        import_module("yamlflow_nb.views.run_in_cell")
+        tried = bootstrap.pipelines().planned(import_module("yamlflow_nb.views.demo").pipeline_text())
+        import_module("yamlflow_nb.views.bundle").bundle(tried)

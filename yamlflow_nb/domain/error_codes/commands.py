@@ -74,10 +74,10 @@ CODES: dict[str, ErrorCode] = {
         "It is carried out once, as soon as the owner, or the next one, looks.",
     ),
     "YF725": ErrorCode(
-        "no execution is in a state that fits",
-        "A verb has something to do in some states alone: resume where something is interrupted or paused, retry where it has ended.",
-        "yamlflow retry",
-        "yamlflow list shows the states; name the execution that you mean.",
+        "another machine drove the execution",
+        "Whether its process is gone cannot be seen from here, and two machines must never run one execution.",
+        "",
+        "Look there. When it is surely gone, yamlflow resume --take-over goes on here.",
     ),
     "YF726": ErrorCode(
         "several executions could be meant",
@@ -114,6 +114,12 @@ CODES: dict[str, ErrorCode] = {
         "The end of the file's name, or --format, says what is written: csv, json or parquet.",
         "yamlflow store export runs.xlsx",
         "Name a file that ends in .csv, .json or .parquet, or a folder for all tables.",
+    ),
+    "YF732": ErrorCode(
+        "no execution is in a state that fits",
+        "A verb has something to do in some states alone: resume where something is interrupted or paused, retry where it has ended.",
+        "yamlflow retry",
+        "yamlflow list shows the states; name the execution that you mean.",
     ),
     "YF710": ErrorCode(
         "the definition has no text",
