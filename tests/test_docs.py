@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -120,10 +121,17 @@ def test_python_that_a_page_shows_runs(beside_the_flights, place, code):
     exec(compile(code, place, "exec"), {"text": FLIGHTS.read_text(encoding="utf-8"), "__name__": "sample"})
 
 
+TERMINAL = ROOT / "docs/guides/from-the-terminal.md"
+
+
+def shown_commands(page):
+    lines = (line for body in fences(page, "console") for line in body.splitlines())
+    return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.startswith("$ yamlflow")]
+
+
 def commands():
-    lines = [(page, line) for page in WRITTEN for body in fences(page, "console") for line in body.splitlines()]
-    shown = [(page, line.removeprefix("$ ").split("#")[0].split()) for page, line in lines if line.startswith("$ yamlflow")]
-    return [(str(page.relative_to(ROOT)), words) for page, words in shown]
+    pages = [page for page in WRITTEN if page != TERMINAL]
+    return [(str(page.relative_to(ROOT)), words) for page in pages for words in shown_commands(page)]
 
 
 @pytest.mark.parametrize(("page", "words"), commands(), ids=lambda value: " ".join(value) if isinstance(value, list) else value)
@@ -137,6 +145,41 @@ def test_a_command_that_a_page_shows_is_one(beside_the_flights, capsys, page, wo
         main(words[1:])
     told = capsys.readouterr()
     assert ended.value.code in ((1, 0) if words[1] == "simulate" else (0,)), told.err
+
+
+def test_the_commands_of_the_terminals_page_work_one_after_the_other(tmp_path, monkeypatch, capsys):
+    from yamlflow_nb.cli import main
+
+    monkeypatch.setenv("YAMLFLOW_STORE", str(tmp_path / "state" / "store.db"))
+    monkeypatch.chdir(tmp_path)
+    shown = shown_commands(TERMINAL)
+    assert len(shown) > 15
+    for words in shown:
+        with pytest.raises(SystemExit) as ended:
+            main(words[1:])
+        told = capsys.readouterr()
+        assert ended.value.code == 0, (words, told.err)
+        assert told.out, words
+
+
+def inline_commands():
+    texts = [(page, text) for page in WRITTEN for text in re.findall(r"`(yamlflow [a-z][^`]*)`", page.read_text(encoding="utf-8"))]
+    return sorted({(str(page.relative_to(ROOT)), " ".join(text.split())) for page, text in texts})
+
+
+@pytest.mark.parametrize(("page", "text"), inline_commands())
+def test_a_command_that_a_page_speaks_of_can_be_typed(page, text):
+    import click
+
+    from yamlflow_nb.cli import command
+
+    words = shlex.split(text.replace("…", "").split("|")[0])[1:]
+    found = command
+    while isinstance(found, click.Group) and words:
+        found = found.get_command(click.Context(found), words.pop(0))
+        assert found is not None, text
+    named = {option for parameter in found.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-") and word not in ("--help", "-h")} <= named, text
 
 
 def test_the_finding_that_a_page_shows_is_what_validate_says():

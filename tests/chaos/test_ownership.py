@@ -185,7 +185,7 @@ def test_the_whole_way_by_the_command_line(nursery: Nursery, tmp_path: Path) -> 
     def said(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
-    assert "interrupted" in said("list").stdout
+    assert "interrupted" in said("list", "--all").stdout
     resumed_ = said("resume")
     assert resumed_.returncode == 0, resumed_.stderr
     assert "completed" in resumed_.stdout and "completed" in said("list").stdout
