@@ -59,6 +59,18 @@ def test_ctrl_c_leaves_the_run_interrupted_and_resume_repeats_nothing_that_had_c
     assert terminals.ledger() == ["load", "hold", "hold", "tidy"]
 
 
+@pytest.mark.trust("F5")
+def test_a_second_ctrl_c_ends_at_once_and_what_was_committed_is_there(terminals: Terminals, said: Said) -> None:
+    run = terminals.run()
+    for _ in range(2):
+        run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130 and "Traceback" not in err
+    code, out, _ = said("show")
+    assert code == 130 and "held: interrupted" in out and "✓ load" in out
+    assert said("cancel")[0] == 0 and terminals.ledger() == ["load", "hold", "tidy"]
+
+
 def test_cancel_ends_a_run_whose_process_was_killed_with_its_clean_up_and_starts_nothing_anew(
     terminals: Terminals, said: Said
 ) -> None:
@@ -208,6 +220,17 @@ def test_a_run_that_waits_returns_3_and_goes_on_where_the_event_is_sent(place, s
     assert code == 3 and "waiting for custom.go" in out and "yamlflow event send go" in err
     code, out, _ = said("event", "send", "go", "--data", "rows=3")
     assert code == 0 and "waits: completed" in out and "rows = 3" in out
+
+
+def test_an_event_reaches_all_runs_of_a_pipeline_that_were_started_with_an_input(place, said: Said) -> None:
+    (place / "waits.yaml").write_text(WAITS.replace("nodes:", "inputVariables: {month: {type: integer}}\nnodes:", 1))
+    for month in (2, 3, 3):
+        assert said("run", "waits.yaml", "--input", f"month={month}")[0] == 3
+    assert "YF732" in said("event", "send", "go", "--pipeline", "waits", "--where", "month=4")[2]
+    assert "Usage" in said("event", "send", "go", "--where", "month=4")[2]
+    code, out, _ = said("event", "send", "go", "--pipeline", "waits", "--where", "month=3", "-d", "rows=1")
+    assert code == 0 and out.count("waits: completed") == 2
+    assert [one["status"] for one in json.loads(said("list", "--json")[1])].count("completed") == 2
 
 
 @pytest.mark.parametrize(("arguments", "wanted"), [("Go!", "YF709"), ("go -d rows", "YF712"), ("go nosuch", "YF701")])

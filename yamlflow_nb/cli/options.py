@@ -87,4 +87,5 @@ def print_json(value: Any) -> None:
 
 def exit_code(status: str) -> int:
     """What a script learns from an execution's state."""
-    return {"completed": 0, "running": 3, "waiting": 3, "paused": 3}.get(status, 1)
+    codes = {"completed": OK, "running": WAITING, "waiting": WAITING, "paused": WAITING, "interrupted": INTERRUPTED}
+    return codes.get(status, FAILED)

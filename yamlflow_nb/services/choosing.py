@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.services.command_error import CommandError
@@ -43,6 +44,21 @@ def choose(verb: str, executions: Callable[[bool], Iterable[ExecutionRecord]]) -
     newest = elsewhere[0]
     states = " or ".join(FITTING[verb])
     raise CommandError("YF732", f"no execution is {states}", f"the newest, {newest.id}, is {newest.status}: yamlflow show")
+
+
+def matching(records: Iterable[ExecutionRecord], pipeline: str, where: Mapping[str, Any]) -> list[str]:
+    """The ids of all executions of a pipeline that have not ended and were started with these inputs. Raises ``CommandError``
+    (YF732) where there is none."""
+    states = FITTING["event send"]
+    found = [
+        record.id
+        for record in records
+        if record.pipeline == pipeline and record.status in states and where.items() <= dict(record.inputs).items()
+    ]
+    if not found:
+        told = "".join(f", {name}={value!r}" for name, value in where.items())
+        raise CommandError("YF732", f"no execution of `{pipeline}`{told} waits or runs", "yamlflow list shows what does")
+    return found
 
 
 def _fitting(verb: str, records: Iterable[ExecutionRecord]) -> ExecutionRecord | None:

@@ -19,7 +19,7 @@ from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
-from yamlflow_nb.services.choosing import choose
+from yamlflow_nb.services.choosing import choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
@@ -183,8 +183,12 @@ class ExecutionService:
 
     def meant(self, verb: str, execution_id: str | None = None) -> Execution:
         """The execution that a verb is about: the one named, else the only or newest one of this project that it fits.
-        Raises ``CommandError``: YF701, YF725 none fits, YF726 several do."""
+        Raises ``CommandError``: YF701, YF732 none fits, YF726 several do."""
         return self.get(execution_id or choose(verb, self._newest))
+
+    def all_meant(self, pipeline: str, where: Mapping[str, Any]) -> Sequence[Execution]:
+        """Every execution of a pipeline that has not ended and was started with these inputs. Raises ``CommandError`` (YF732)."""
+        return [self.get(name) for name in matching(self._newest(True), pipeline, where)]
 
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
         return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
