@@ -106,8 +106,4 @@ class Page:
 
 
 def open_browser(playwright):
-    path = Path(provide())
-    env = dict(os.environ)
-    if (path.parent / "lib" / "libnss3.so").exists():  # the npm package's, which brings its libraries
-        env |= {"LD_LIBRARY_PATH": str(path.parent / "lib"), "FONTCONFIG_PATH": str(path.parent)}
-    return playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS, env=env)
+    return playwright.chromium.launch(executable_path=provide(), headless=True, args=_FLAGS)
