@@ -21,6 +21,7 @@ DEEPEST_VALUE = 64
 _MOST_BITS = 14_000
 """Of an integer: Python itself writes and reads none of more than 4,300 digits."""
 _WORD = 1 << 64
+_GLANCE = 4
 _READERS: dict[str, Callable[[str], Any]] = {
     "datetime": dt.datetime.fromisoformat, "date": dt.date.fromisoformat, "decimal": Decimal, "uuid": UUID,
     "bytes": base64.b64decode, "float": float,
@@ -40,13 +41,15 @@ def dumps(value: Any, *, entering: bool = False) -> str:
     """One line of ASCII JSON. Raises ``UnkeepableValue`` for what cannot be kept (open handles, cycles, keys that are no
     text, objects of libraries). ``entering`` is for a value on its way into the pool: no half surrogates, which no file and no
     screen can show, and at most ``DEEPEST_VALUE`` levels."""
+    if not entering and _is_plain(value, 0):
+        return _encode(value)
     encoder = _Encoder(DEEPEST_VALUE if entering else _DEEPEST, entering)
-    return json.dumps(encoder.encoded(value, "", 0), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return _encode(encoder.encoded(value, "", 0))
 
 
 def loads(text: str) -> Any:
     """The value of a line that ``dumps`` wrote."""
-    return json.loads(text, object_hook=_opened)
+    return _decode(text)
 
 
 def _opened(mapping: dict[str, Any]) -> Any:
@@ -54,6 +57,27 @@ def _opened(mapping: dict[str, Any]) -> Any:
     if kind is None or len(mapping) != 2:
         return mapping
     return dict(mapping["v"]) if kind == "mapping" else _READERS[kind](mapping["v"])
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_decode = json.JSONDecoder(object_hook=_opened).decode
+# Made once: a commit writes thousands of small values, and making an encoder takes longer than using it.
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether JSON says a value as it is; what is not seen at a glance is looked at with care by ``_Encoder``."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-_WORD < value < _WORD)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict:
+        return depth < _GLANCE and all(
+            type(key) is str and key != _MARK and _is_plain(item, depth + 1) for key, item in value.items()
+        )
+    return kind is list and depth < _GLANCE and all(_is_plain(item, depth + 1) for item in value)
 
 
 def _envelope(kind: str, text: str) -> dict[str, str]:

@@ -17,12 +17,26 @@ from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
-from yamlflow_nb.loop.limits import most_events, told
 from yamlflow_nb.loop.log_file import LogFile
 from yamlflow_nb.loop.mask import Mask
+from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal
 from yamlflow_nb.loop.used_files import UsedFiles
+
+
+class _Begun(Work):
+    """An attempt's folder is made when somebody first asks for it: most attempts leave nothing behind, and to make a folder
+    takes longer than to decide and commit a result."""
+
+    @property
+    def run_folder(self) -> Path:
+        self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._run_folder
+
+    @run_folder.setter
+    def run_folder(self, folder: Path) -> None:
+        self._run_folder = folder
 
 
 class AttemptJob:
@@ -74,10 +88,9 @@ class AttemptJob:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
         key = self._start.attempt
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             outputs = self._executed()
             crash_point("task-returned")
-            kept = self._kept(outputs)
+            kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
@@ -132,7 +145,7 @@ class AttemptJob:
     # --- while it runs ---------------------------------------------------------------------------------------------
 
     def _work(self) -> Work:
-        return Work(
+        return _Begun(
             execution_id=self._run.id,
             attempt=self._start.attempt,
             type=self._start.type,
@@ -161,8 +174,8 @@ class AttemptJob:
             known = ", ".join(sorted(self._planned.emits)) or "none"
             raise TaskFailed("EmitError", f"`{self._planned.id}` may not emit {name!r}: its `emits` names {known}")
         self._emitted += 1
-        if self._emitted + len(self._run.state.log.rows) > most_events(self._run.state):
-            raise TaskFailed("TooManyEvents", told(self._run.state))
+        if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
+            raise TaskFailed("TooManyEvents", self._run.limit.told())
         kept = keep_outputs(payload, {}, self._artifacts, self._folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 

@@ -56,7 +56,7 @@ class LogFile:
             if self._size > MOST_BYTES or self._closed:
                 return
             if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._file = self._path.open("a", encoding="utf-8", buffering=1, newline="\n")
             self._size += len(line)
             if self._size > MOST_BYTES:

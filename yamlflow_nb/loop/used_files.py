@@ -27,6 +27,7 @@ class UsedFiles:
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             self.hashes[str(path)] = digest
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             scratch = self._folder / f".{_NAME}"
             scratch.write_text(json.dumps(self.hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             os.replace(scratch, self._folder / _NAME)
