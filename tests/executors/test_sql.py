@@ -250,11 +250,12 @@ def _busy_workers() -> list[str]:
 def test_a_password_that_stands_in_a_connection_is_masked_like_a_secret(folder: Folder) -> None:
     from yamlflow_nb.domain.event import AttemptKey
     from yamlflow_nb.domain.ports.settings import NoSettings
-    from yamlflow_nb.domain.work import Work
+    from yamlflow_nb.domain.work import TaskFailed, Work
     from yamlflow_nb.executors.database import opened_database
 
     hidden: list[str] = []
     key = AttemptKey("a", 1, 0, None, 1)
     work = Work("e", key, "sql", {}, {}, {}, folder.path, folder.path, hide=hidden.append)
-    opened_database("sqlite://me:hush%2F4711@/x.db", work, NoSettings()).dispose()
+    with pytest.raises(TaskFailed, match="SQLAlchemy knows no database"):
+        opened_database("nosuch://me:hush%2F4711@/x.db", work, NoSettings())
     assert hidden == ["hush/4711"]
