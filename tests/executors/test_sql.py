@@ -244,3 +244,18 @@ def _busy_workers() -> list[str]:
         if names.get(ident, "").startswith("yamlflow-task") and any(file.endswith("executors/sql.py") for file in stack):
             found.append(names[ident])
     return found
+
+
+@pytest.mark.trust("B20")
+def test_a_password_that_stands_in_a_connection_is_masked_like_a_secret(folder: Folder) -> None:
+    from yamlflow_nb.domain.event import AttemptKey
+    from yamlflow_nb.domain.ports.settings import NoSettings
+    from yamlflow_nb.domain.work import TaskFailed, Work
+    from yamlflow_nb.executors.database import opened_database
+
+    hidden: list[str] = []
+    key = AttemptKey("a", 1, 0, None, 1)
+    work = Work("e", key, "sql", {}, {}, {}, folder.path, folder.path, hide=hidden.append)
+    with pytest.raises(TaskFailed, match="SQLAlchemy knows no database"):
+        opened_database("nosuch://me:hush%2F4711@/x.db", work, NoSettings())
+    assert hidden == ["hush/4711"]

@@ -14,7 +14,6 @@ from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier, statements
-from yamlflow_nb.executors.database import opened_database, told
 from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.given_secrets import give_secrets
 from yamlflow_nb.executors.ladder import climb
@@ -104,6 +103,8 @@ class SQLExecutor:
         except Exception as error:
             if work.stopped():
                 raise TaskFailed("Stopped", "the query was stopped") from None
+            from yamlflow_nb.executors.database import told
+
             raise TaskFailed(type(error).__name__, told(error)) from None
         return outputs_of(result, work.fields.get("maxInline"))
 
@@ -128,6 +129,8 @@ class SQLExecutor:
     def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import pandas as pd
         import sqlalchemy
+
+        from yamlflow_nb.executors.database import opened_database
 
         database = opened_database(connection, work, self.settings)
         try:
