@@ -8,12 +8,13 @@ BIN := $(VENV)/Scripts
 PYTHON := python
 endif
 DEMO := examples/flights
+BROWSER := .venv-browser/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-quick lint bench bench-quick docs trust-table clean
+.PHONY: help dev demo test test-quick test-browser lint bench bench-quick docs trust-table clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +58,15 @@ test: lint  ## everything: lint, unit and runtime tests, notebooks, docs, trust 
 test-quick: $(VENV)/.dev  ## the fast part of the tests (at most two minutes)
 	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow'
 
+test-browser: $(VENV)/.browser  ## the cell in a real JupyterLab (needs a Chromium: YAMLFLOW_CHROMIUM, or on the PATH)
+	YAMLFLOW_BROWSER=1 $(BROWSER)/python -m pytest -q tests/browser
+
+$(VENV)/.browser: $(VENV)/.dev
+	$(PYTHON) -m venv $(BROWSER:/bin=)
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BROWSER)/python -e '.[demo]' --group dev --group browser; \
+	else $(BROWSER)/python -m pip install --quiet --upgrade 'pip>=25.1' && $(BROWSER)/python -m pip install --quiet -e '.[demo]' --group dev --group browser; fi
+	@touch $@
+
 trust-table: $(VENV)/.dev  ## which test holds up which row of docs/reference/trust.md; fails on a row without one
 	$(BIN)/python -m tests.trust_table
 
@@ -72,4 +82,4 @@ docs: $(VENV)/.dev  ## write the generated pages of docs/reference anew
 	$(BIN)/python -m docs.generate
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-browser .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     results = {
         "command": "python -m benchmarks " + " ".join(arguments),
         "seconds": round(took, 1),
-        "committed": "nothing: the engine alone, no store",
+        "committed": "in P2 and P9 facts, events, states and variables, synchronous=FULL; else nothing: the engine alone",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
         "findings": [finding.to_dict() for finding in report.findings],

@@ -26,8 +26,11 @@ _READY = """async () => { const panel = window.jupyterapp.shell.currentWidget;
 
 
 def chromium():
-    """The browser's path, or None."""
-    return os.environ.get("YAMLFLOW_CHROMIUM") or shutil.which("chromium")
+    """The browser's path."""
+    found = os.environ.get("YAMLFLOW_CHROMIUM") or shutil.which("chromium")
+    if found is None:
+        raise RuntimeError("no Chromium: set YAMLFLOW_CHROMIUM to one, or install it (Debian: apt-get install chromium)")
+    return found
 
 
 class Server:

@@ -1,4 +1,4 @@
-"""The cell as a user sees it, in JupyterLab. Left out where JupyterLab, Playwright or a Chromium is not installed.
+"""The cell as a user sees it, in JupyterLab (`make test-browser`).
 
 With ``YAMLFLOW_SCREENSHOTS=docs/img`` the pictures of the guide are made anew.
 """
@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import Page, Server, chromium, open_browser
+from tests.browser.lab import Page, Server, open_browser
 
-pytest.importorskip("jupyterlab")
 sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(chromium() is None, reason="no chromium")]
+pytestmark = pytest.mark.slow
 
 SLOW = """\
 %%pipeline slow

@@ -56,6 +56,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             code = 70
+            # A child that hangs says where, and ends.
             faulthandler.dump_traceback_later(40, exit=True, file=sys.__stderr__)
             try:
                 os.environ.update(job.get("env", {}))

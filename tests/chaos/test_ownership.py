@@ -93,6 +93,7 @@ except CommandError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.trust("F18")
 def test_of_six_processes_that_resume_one_execution_one_drives_it(nursery: Nursery, tmp_path: Path) -> None:
     at = Range(nursery, tmp_path / "at")

@@ -28,6 +28,7 @@ from yamlflow_nb.domain.store_error import (
     StoreVersionError,
     UnreadableRecord,
 )
+from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
 from yamlflow_nb.infrastructure.patience import patient
 from yamlflow_nb.infrastructure.store import migrations, soundness
 from yamlflow_nb.infrastructure.store.refusals import lock_holder
@@ -120,7 +121,7 @@ def test_every_transaction_that_writes_begins_immediate(repository: SQLiteReposi
     repository.take("e1", "other", 1, 30, None)
     repository.renew("other", 30)
     repository.release("other", ["e1"])
-    repository.set_aside("e1", "quarantined", "")
+    repository.set_aside("e1", 2, "quarantined")
     begun = [line for line in said if line.upper().startswith("BEGIN")]
     assert begun == ["BEGIN IMMEDIATE"] * 6
     inside, outside = False, []
@@ -133,6 +134,7 @@ def test_every_transaction_that_writes_begins_immediate(repository: SQLiteReposi
     assert pragmas == {"journal_mode": "wal", "synchronous": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.trust("F8")
 def test_eight_writers_lose_no_commit(path: Path) -> None:
     SQLiteRepository(path).close()
@@ -238,6 +240,33 @@ def test_a_full_disk_pauses_and_room_lets_go_on(disk: Disk, tmp_path: Path) -> N
         assert world.repository.variables("e1")["a.text"] == "y" * 60_000
         assert world.repository.database.rows("PRAGMA integrity_check") == [("ok",)]
         assert world.start(ONE.replace("one", "two"), "e3").wait(20)
+
+
+if _may_mount():
+
+    @pytest.mark.trust("F11")
+    def test_outputs_that_find_no_room_are_kept_until_there_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        disk = Disk("tmpfs", tmp_path)
+        large, written = tmp_path / "large.bin", threading.Event()
+        large.write_bytes(os.urandom(300_000))
+
+        def makes(work: Any) -> dict[str, Any]:
+            disk.fill()
+            written.set()
+            return {"file": large}
+
+        with World(tmp_path, {"python": Does(a=makes)}, SystemClock(), SQLiteRepository(tmp_path / "store.db")) as world:
+            world.loop._carry._artifacts = LocalArtifacts(disk.folder / "artifacts")
+            run = world.start(ONE)
+            assert written.wait(10)
+            while "no room for the outputs" not in caplog.text:
+                threading.Event().wait(0.01)
+            assert run.state.nodes["a"].state == "running"
+            disk.empty()
+            assert run.wait(20) and run.state.status == "completed"
+            kept = Path(run.state.nodes["a"].outputs["file"]["path"])
+            assert kept.read_bytes() == large.read_bytes() and kept.parent.parent.parent == disk.folder
+        disk.close()
 
 
 # --- another file, or none ---------------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ def test_a_task_that_emits_without_end_is_stopped(tmp_path: Path, monkeypatch: p
         assert run.wait(30)
         assert (run.state.nodes["a"].state, run.state.nodes["b"].state) == ("failed", "completed")
         assert run.state.nodes["a"].error_type == "TooManyEvents"
-        assert len(run.state.log.rows) <= 300 + 10
+        assert len(run.state.log.rows) <= 300 + 2 * 6 + 10
 
 
 @pytest.mark.trust("B32")
@@ -233,21 +233,21 @@ def test_a_task_that_does_not_listen_is_stopped_all_the_same(
         for _ in range(400):
             world.loop.send("e1", CustomEventSent(world.loop.now(), "tick"))
         assert world.loop.settle(10)
-        assert len(run.state.log.rows) == 300, "what comes from outside is refused"
+        assert len(run.state.log.rows) == 300 + 2 * 6, "what comes from outside is refused"
         world.loop.tell("e1", TaskEmitted(world.loop.now(), key, "tick"))
         assert run.state.nodes["a"].state == "failed"
-    assert caplog.text.count("at most 300 are kept") == 1
+    assert caplog.text.count("at most 312 are kept") == 1
 
 
 def test_the_limit_grows_with_the_execution(tmp_path: Path) -> None:
     text = 'name: wide\nnodes: [{id: a, type: python, code: pass, forEach: "{{ range(0, 25000) }}"}]'
     with World(tmp_path, {"python": Does()}, workers=1) as world:
         run = world.start("name: one\nnodes: [{id: a, type: approval, title: Well?}]")
-        assert limits.most_events(run.state) == 51_200
+        assert [run.limit.is_reached(51_205), run.limit.is_reached(51_206)] == [False, True], "a node's own life is not counted"
     from tests.loop.making import plan_of
     from yamlflow_nb.domain.event import Started
     from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
 
     state = new_execution(plan_of(text), "e2")
     decide(state, Started(0.0))
-    assert limits.most_events(state) == 3 * 51_200
+    assert [limits.EventLimit(state).is_reached(count) for count in (3 * 51_200 + 5, 3 * 51_200 + 6)] == [False, True]

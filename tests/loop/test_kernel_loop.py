@@ -236,3 +236,16 @@ def test_an_execution_is_given_back_by_its_facts(tmp_path: Path) -> None:
         again = Follower(world.repository, run.record, run.plan, frozenset()).run
         assert again.is_over and again.state.outputs == {"n": 3}
         assert again.state.log.rows == world.repository.events("e1")
+
+
+def test_a_bug_in_the_loop_itself_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with World(tmp_path, {"python": Does()}) as world:
+        held = world.start("name: hold\nnodes: [{id: a, type: wait, event: custom.go}]")
+        with monkeypatch.context() as patched:
+            patched.setattr(world.loop._turns, "_write", lambda made: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                world.start(ONE, "e2")
+        assert held.wait(10) and isinstance(held.lost, ZeroDivisionError)
+        standing = world.repository.standing("e1")
+        assert standing is not None and standing.owner is None, "anyone may go on with it"
+        assert world.start(ONE, "e3").wait(10), "the loop goes on"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+from yamlflow_nb.infrastructure.process_identity import elapsed
+
 
 class SystemClock:
-    """Seconds since the epoch; within a process it never goes back, whatever is done to the machine's clock."""
+    """Seconds since the epoch; within a process it never goes back, whatever is done to the machine's clock, and it goes on
+    while the machine sleeps."""
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._offset = time.time() - elapsed()
 
     def now(self) -> float:
-        return time.monotonic() + self._offset
+        return elapsed() + self._offset

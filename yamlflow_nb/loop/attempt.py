@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,25 @@ from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
-from yamlflow_nb.loop.limits import most_events, told
 from yamlflow_nb.loop.run import Progress, Run
+
+_log = logging.getLogger("yamlflow_nb")
+_TRY_AGAIN = 1.0
+"""Seconds between two tries to keep outputs on a full disk."""
+
+
+class _Begun(Work):
+    """An attempt's folder is made when somebody first asks for it: most attempts leave nothing behind, and to make a folder
+    takes longer than to decide and commit a result."""
+
+    @property
+    def run_folder(self) -> Path:
+        self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._run_folder
+
+    @run_folder.setter
+    def run_folder(self, folder: Path) -> None:
+        self._run_folder = folder
 
 
 class AttemptJob:
@@ -41,13 +62,18 @@ class AttemptJob:
         self._executor = executor
         self._artifacts = artifacts
         self._clock = clock
-        self._folder = attempt_folder(runs_folder, run.id, start.attempt)
+        self._runs_folder = runs_folder
         self._tell = tell
         self._may_start = may_start
         self._emitted = 0
+        self._logs = False
         self._log_lock = threading.Lock()
         self._early: dict[str, Any] = {}
         self.stopped = False
+
+    @cached_property
+    def _folder(self) -> Path:
+        return attempt_folder(self._runs_folder, self._run.id, self._start.attempt)
 
     def __call__(self) -> None:
         if not self.stopped and self._may_start(self._run) and not self.stopped:
@@ -60,10 +86,9 @@ class AttemptJob:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
         key = self._start.attempt
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             outputs = self._executed()
             crash_point("task-returned")
-            kept = keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+            kept = self._kept(outputs)
             crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
@@ -88,6 +113,20 @@ class AttemptJob:
             )
         return outputs or {}
 
+    def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs as they can be stored. On a full disk the work is not thrown away: it is tried until there is room."""
+        told = False
+        while True:
+            try:
+                return keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
+            except (TaskFailed, OSError) as error:
+                if self.stopped or not _no_room(error):
+                    raise
+            if not told:
+                _log.warning("no room for the outputs of `%s`: they are kept in memory until there is", self._planned.id)
+                told = True
+            time.sleep(_TRY_AGAIN)
+
     def _missing(self, outputs: Mapping[str, Any]) -> str | None:
         """Declared outputs are set, unless optional. What the task set early counts."""
         for name, declared in self._planned.outputs.items():
@@ -105,7 +144,7 @@ class AttemptJob:
     # --- while it runs ---------------------------------------------------------------------------------------------
 
     def _work(self) -> Work:
-        return Work(
+        return _Begun(
             execution_id=self._run.id,
             attempt=self._start.attempt,
             type=self._start.type,
@@ -126,8 +165,8 @@ class AttemptJob:
             known = ", ".join(sorted(self._planned.emits)) or "none"
             raise TaskFailed("EmitError", f"`{self._planned.id}` may not emit {name!r}: its `emits` names {known}")
         self._emitted += 1
-        if self._emitted + len(self._run.state.log.rows) > most_events(self._run.state):
-            raise TaskFailed("TooManyEvents", told(self._run.state))
+        if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
+            raise TaskFailed("TooManyEvents", self._run.limit.told())
         kept = keep_outputs(payload, {}, self._artifacts, self._folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 
@@ -143,8 +182,20 @@ class AttemptJob:
     def _log(self, text: str) -> None:
         """One record is one line: what a task logs cannot pass for another record."""
         line = text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+        if not self._logs:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._logs = True
         with self._log_lock, (self._folder / "log.txt").open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{self._clock.now():.3f} {line}\n")
+
+
+def _no_room(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            return True
+        error = error.__cause__
+    return False
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:

@@ -45,6 +45,8 @@ class CarryOut:
         may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._executors = executors
+        # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
+        self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
         self._artifacts = artifacts
         self._clock = clock
         self._agenda = agenda
@@ -105,9 +107,10 @@ class CarryOut:
         key = start.attempt
         node = run.state.nodes[key.node]
         executor = self._executors.get(start.type)
-        if isinstance(executor, Foretelling):
+        foretelling = self._foretelling.get(start.type)
+        if foretelling is not None:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
-            for fact in executor.foretell(start, node.planned, item, run.state.now):
+            for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
             return

@@ -5,6 +5,7 @@ A turn: take all that has arrived, ``decide`` for each, commit the whole in one 
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 import threading
@@ -30,6 +31,7 @@ from yamlflow_nb.loop.workers import Workers
 from yamlflow_nb.orchestration.execution_orchestrator import new_execution
 from yamlflow_nb.orchestration.replay import Replay
 
+_log = logging.getLogger("yamlflow_nb")
 _FOR_EVER = 24 * 3600.0
 _TRY_AGAIN = 1.0
 """Seconds between two tries to write what the store did not take."""
@@ -190,21 +192,29 @@ class KernelLoop:
         while True:
             messages = late + self._arrived()
             closing = None in messages
-            self._settling += [message for message in messages if isinstance(message, threading.Event)]
-            if self._turns.runs and (RENEW in messages or self.tenure.due_in() <= 0):
-                self._turns.keep_leases()
-            if self._turns.flush():
+            try:
+                late = self._taken(messages)
+            except Exception as error:  # a bug of ours: whoever waits is told, and what is in the store is gone on with
+                _log.exception("the loop met what it does not know")
+                self._turns.abandon(error, messages)
                 late = []
-                self._turns.take(
-                    [message for message in messages if isinstance(message, Arrival)],
-                    [message for message in messages if isinstance(message, Begin)],
-                    rung=RUNG in messages,
-                )
-            else:
-                late = self._turns.refuse_begins([message for message in messages if message is not None and message != RENEW])
             if closing:
                 self._shut()
                 return
+
+    def _taken(self, messages: list[Any]) -> list[Any]:
+        """One turn with what has arrived; returns what has to wait for the store."""
+        self._settling += [message for message in messages if isinstance(message, threading.Event)]
+        if self._turns.runs and (RENEW in messages or self.tenure.due_in() <= 0):
+            self._turns.keep_leases()
+        if not self._turns.flush():
+            return self._turns.refuse_begins([message for message in messages if message is not None and message != RENEW])
+        self._turns.take(
+            [message for message in messages if isinstance(message, Arrival)],
+            [message for message in messages if isinstance(message, Begin)],
+            rung=RUNG in messages,
+        )
+        return []
 
     def _shut(self) -> None:
         left = list(self._turns.runs.values())

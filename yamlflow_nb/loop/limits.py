@@ -9,44 +9,56 @@ from yamlflow_nb.orchestration.execution_state import ExecutionState
 
 MOST_EVENTS = 51_200
 MANY_EVENTS = 10_240
-"""Per 10,000 nodes and items."""
+"""Per 10,000 nodes and items, beside what the nodes' own lives store."""
+_OF_A_LIFE = 6
 _log = logging.getLogger("yamlflow_nb")
 
 
-def most_events(state: ExecutionState) -> int:
-    """The events that an execution of this size may store."""
-    return MOST_EVENTS * _tens_of_thousands(state)
+class EventLimit:
+    """The limit of one execution. It is counted out only where the execution comes near: the items of ``forEach`` nodes, which
+    raise it, are known late and are many."""
 
+    def __init__(self, state: ExecutionState) -> None:
+        self._state = state
+        self._most = self._allowed(MOST_EVENTS, 0)
+        self._many: float = self._allowed(MANY_EVENTS, 0)
 
-def within_limits(state: ExecutionState, fact: Fact) -> Fact | None:
-    """The fact that is let in: itself, or beyond the limit what stops the one that goes too far. None: it is refused."""
-    count = len(state.log.rows)
-    if count < MANY_EVENTS:
+    def let_in(self, fact: Fact) -> Fact | None:
+        """The fact itself, or beyond the limit what stops the one that goes too far. None: it is refused."""
+        state = self._state
+        if not self.is_reached(len(state.log.rows)):
+            return fact
+        if isinstance(fact, TaskEmitted):
+            return TaskFinished(fact.at, fact.attempt, "failed", {}, TaskError("TooManyEvents", self.told()))
+        if isinstance(fact, CustomEventSent):
+            return None
+        if isinstance(fact, TimerFired) and state.halted is None and not fact.timer.startswith("pipeline"):
+            return CancelRequested(fact.at, "the limit of events")
         return fact
-    size = _tens_of_thousands(state)
-    if count < MOST_EVENTS * size:
-        return fact
-    if isinstance(fact, TaskEmitted):
-        return TaskFinished(fact.at, fact.attempt, "failed", {}, TaskError("TooManyEvents", told(state)))
-    if isinstance(fact, CustomEventSent):
-        return None
-    if isinstance(fact, TimerFired) and state.halted is None and not fact.timer.startswith("pipeline"):
-        return CancelRequested(fact.at, "the limit of events")
-    return fact
 
+    def is_reached(self, count: int) -> bool:
+        """Whether so many events are as many as there may be."""
+        if count >= self._most:
+            self._most = self._allowed(MOST_EVENTS, self._items())
+        return count >= self._most
 
-def told(state: ExecutionState) -> str:
-    """The limit in words."""
-    return f"the execution holds {len(state.log.rows):,} events; at most {most_events(state):,} are kept"
+    def warn(self) -> None:
+        """Said once, when the execution comes near."""
+        if len(self._state.log.rows) < self._many:
+            return
+        self._many = self._allowed(MANY_EVENTS, self._items())
+        if len(self._state.log.rows) >= self._many:
+            most = self._allowed(MOST_EVENTS, self._items())
+            _log.warning("`%s` holds %s events; at most %s are kept", self._state.execution_id, f"{self._many:,}", f"{most:,}")
+            self._many = float("inf")
 
+    def told(self) -> str:
+        """The limit in words."""
+        return f"the execution holds {len(self._state.log.rows):,} events; at most {self._most:,} are kept"
 
-def warn_of_many(state: ExecutionState, before: int) -> None:
-    """Said once, when an execution comes near."""
-    size = _tens_of_thousands(state) if len(state.log.rows) >= MANY_EVENTS else 1
-    if before < MANY_EVENTS * size <= len(state.log.rows):
-        _log.warning("`%s` holds %s events; at most %s are kept", state.execution_id, MANY_EVENTS * size, MOST_EVENTS * size)
+    def _items(self) -> int:
+        return sum(len(run.fan.items) for run in self._state.order if run.fan is not None)
 
-
-def _tens_of_thousands(state: ExecutionState) -> int:
-    items = sum(len(run.fan.items) for run in state.order if run.fan is not None)
-    return max(1, -(-(len(state.order) + items) // 10_000))
+    def _allowed(self, events: int, items: int) -> int:
+        nodes = len(self._state.order)
+        return events * max(1, -(-(nodes + items) // 10_000)) + _OF_A_LIFE * nodes

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
+from yamlflow_nb.loop.limits import EventLimit
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.replay import Replay
 
@@ -42,6 +43,7 @@ class Run:
         self.epoch = epoch
         self.facts = facts
         self.held: str | None = None
+        self.limit = EventLimit(state)
         self.version = 0
         self._changed = threading.Condition()
         self._ended = threading.Event()

@@ -43,14 +43,18 @@ class Tenure:
             except OSError as error:
                 _log.warning("other processes cannot ring this one: %s", error)
 
-    def close(self, execution_ids: Iterable[str]) -> None:
-        """Let go of what is still held: anyone may go on with it at once."""
+    def let_go(self, execution_ids: Iterable[str]) -> None:
+        """Anyone may go on with these at once."""
         names = list(execution_ids)
         try:
             if names:
                 self._repository.release(self.owner, names)
         except StoreError as error:
             _log.warning("leases could not be given back, they run out by themselves: %s", error)
+
+    def close(self, execution_ids: Iterable[str]) -> None:
+        """Let go of what is still held, and answer no more rings."""
+        self.let_go(execution_ids)
         if self._bell is not None:
             self._bell.close()
 

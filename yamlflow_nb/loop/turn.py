@@ -18,7 +18,6 @@ from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
-from yamlflow_nb.loop.limits import warn_of_many, within_limits
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
@@ -161,19 +160,19 @@ class TurnTaker:
         if isinstance(fact, TaskFinished):
             self._carry.finished(run.id, fact.attempt)
         draft = made.drafts.setdefault(run.id, Draft(run))
-        fact = within_limits(run.state, arrival.fact)
+        fact = run.limit.let_in(arrival.fact)
         if fact is None:
             if arrival.request_id is not None:
                 draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
             return
-        counted, before = run.state.ended is None, len(run.state.log.rows)
+        counted = run.state.ended is None
         try:
             turn = decide(run.state, fact)[1]
         except Exception as error:
             made.drafts.pop(run.id, None)
             self._set_aside(run, error)
             return
-        warn_of_many(run.state, before)
+        run.limit.warn()
         draft.add(fact, turn, counted, arrival.request_id)
         for decision in turn.decisions:
             self._carry.promise(run, decision)
@@ -263,6 +262,20 @@ class TurnTaker:
                 begin.done.set()
         return [message for message in messages if isinstance(message, Arrival) or message == "rung"]
 
+    def abandon(self, error: Exception, messages: Sequence[Any]) -> None:
+        """Give everything up, so that nobody waits for a turn that will not come."""
+        self._held = None
+        for begin in messages:
+            if isinstance(begin, Begin) and not begin.done.is_set():
+                begin.run.end(error)
+                begin.done.set()
+            elif isinstance(begin, Arrival) and begin.done is not None:
+                begin.done.set()
+        left = list(self.runs.values())
+        for run in left:
+            self.lose(run, error)
+        self._tenure.let_go([run.id for run in left])
+
     # --- giving up -----------------------------------------------------------------------------------------------------
 
     def keep_leases(self) -> None:
@@ -292,7 +305,7 @@ class TurnTaker:
         """A fact that ``decide`` cannot take in would stop the loop each time: its execution is put aside, the others go on."""
         _log.error("`%s` is set aside: %s: %s", run.id, type(error).__name__, error)
         try:
-            self._repository.set_aside(run.id, "quarantined", str(error))
+            self._repository.set_aside(run.id, run.epoch, "quarantined")
         except StoreError as complaint:
             _log.warning("`%s` could not be marked: %s", run.id, complaint)
         lost = UnreadableRecord(f"`{run.id}` is set aside: {type(error).__name__}: {error}", "yamlflow resume --force tries again")

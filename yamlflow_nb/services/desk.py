@@ -123,8 +123,8 @@ class Desk:
         try:
             plan = self._plan(record)
             return Follower(self._repository, record, plan, self._loop.scripted(plan))
-        except UnreadableRecord as error:
-            self._set_aside(record.id, error)
+        except UnreadableRecord:
+            self._set_aside(record.id)
             raise
 
     def take_over(self, execution_id: str, by: str | None, force: bool, namespace: Mapping[str, Any] | None) -> Run:
@@ -134,7 +134,7 @@ class Desk:
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
         if standing.reason == QUARANTINED and not force:
-            raise UnreadableRecord(f"`{execution_id}` is set aside", "resume with force tries again")
+            raise set_aside(execution_id)
         tenure = self._loop.tenure
         if standing.has_ended:
             raise CommandError("YF702", f"`{execution_id}` has ended: {standing.status}")
@@ -146,8 +146,8 @@ class Desk:
             replay = self._replayed(record, force)
             fact = TakenOver(self.now(), told(tenure.owner), by)
             return self._loop.take_over(record, replay, epoch, fact, namespace)
-        except UnreadableRecord as error:
-            self._set_aside(execution_id, error)
+        except UnreadableRecord:
+            self._set_aside(execution_id)
             raise
         except BaseException:
             self._repository.release(tenure.owner, [execution_id])
@@ -175,14 +175,14 @@ class Desk:
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
         return self._pipelines.plan(definition)
 
-    def _set_aside(self, execution_id: str, error: StoreError) -> None:
+    def _set_aside(self, execution_id: str) -> None:
         """Mark it, unless somebody drives it or the store can only be read."""
         standing = self._repository.standing(execution_id)
         mine = standing is not None and standing.owner == self._loop.tenure.owner
         if standing is None or standing.has_ended or (self._loop.tenure.is_driven(standing) and not mine):
             return
         try:
-            self._repository.set_aside(execution_id, QUARANTINED, str(error))
+            self._repository.set_aside(execution_id, standing.epoch, QUARANTINED)
         except StoreError:
             return
 
@@ -191,6 +191,11 @@ def interrupted(execution_id: str) -> CommandError:
     """Nobody drives it, so there is nobody to tell."""
     hint = f"yamlflow resume {execution_id} goes on with it"
     return CommandError("YF722", f"`{execution_id}` is interrupted: its process is gone", hint)
+
+
+def set_aside(execution_id: str) -> UnreadableRecord:
+    """It is quarantined: nothing can be told to it until somebody goes on with it all the same."""
+    return UnreadableRecord(f"`{execution_id}` is set aside", f"yamlflow resume --force {execution_id} tries again")
 
 
 def source_changed(record: ExecutionRecord) -> bool:

@@ -25,7 +25,7 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
-from yamlflow_nb.services.desk import Desk, interrupted, source_changed, user
+from yamlflow_nb.services.desk import QUARANTINED, Desk, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import finished_at, short, snapshot, started_at
@@ -320,7 +320,7 @@ class Execution:
 
         ``namespace`` is where ``function: name`` of python tasks looks. ``force`` goes on also with one that was set aside.
         """
-        if self.status != "interrupted" and not (force and self.reason == "quarantined"):
+        if self.status != "interrupted" and self.reason != QUARANTINED:
             return self._tell(ResumeRequested(self._desk.now(), by or user()))
         self._run = self._desk.take_over(self.id, by or user(), force, namespace)
         self._follower = None
@@ -340,7 +340,9 @@ class Execution:
         return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by))
 
     def _tell(self, fact: Fact) -> Execution:
-        status = self.status
+        status, reason = self._standing()
+        if reason == QUARANTINED:
+            raise set_aside(self.id)
         if status in ("completed", "failed", "cancelled"):
             raise CommandError("YF702", f"`{self.id}` has ended: {status}")
         if status == "interrupted":

@@ -179,9 +179,11 @@ class InMemoryRepository:
                 if kept is not None and kept.record.owner == owner:
                     kept.record.owner, kept.record.expires_at, kept.record.ring = None, 0.0, None
 
-    def set_aside(self, execution_id: str, reason: str, why: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
         with self._lock:
             record = self._kept[execution_id].record
+            if record.epoch != epoch:
+                return
             record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
 
     # --- requests ----------------------------------------------------------------------------------------------------

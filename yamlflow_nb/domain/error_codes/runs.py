@@ -9,7 +9,7 @@ CODES: dict[str, ErrorCode] = {
         "the store refused",
         "SQLite said no for a reason of its own; its words are in the message.",
         "",
-        "Look at the file and its disk; `yamlflow store check` reads it through.",
+        "Look at the file and its disk.",
     ),
     "YF601": ErrorCode(
         "the store is busy",

@@ -47,8 +47,8 @@ class Leases(Protocol):
     def release(self, owner: str, execution_ids: Iterable[str]) -> None:
         """Let go: anyone may take these over at once."""
 
-    def set_aside(self, execution_id: str, reason: str, why: str) -> None:
-        """Mark an execution ``paused`` for a reason of the engine's own, and let go of it."""
+    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
+        """Mark an execution ``paused`` for a reason of the engine's own, and let go of it; under a stale epoch nothing."""
 
 
 class Presence(Protocol):

@@ -18,6 +18,7 @@ _KINDS: dict[str, type] = {
         event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
     )
 }  # fmt: skip
+_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}
 
 
 class UnreadableFact(ValueError):
@@ -27,9 +28,9 @@ class UnreadableFact(ValueError):
 def encode(fact: Fact) -> tuple[str, str]:
     """A fact's kind and its line of JSON. Raises ``UnkeepableValue``."""
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(fact):
-        value = getattr(fact, field.name)
-        values[field.name] = dataclasses.asdict(value) if isinstance(value, TaskError) else value
+    for name in _FIELDS[type(fact)]:
+        value = getattr(fact, name)
+        values[name] = list(value) if name == "attempt" else dataclasses.asdict(value) if isinstance(value, TaskError) else value
     return type(fact).__name__, dumps({"schema": SCHEMA, "fact": values})
 
 

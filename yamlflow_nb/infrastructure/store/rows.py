@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
-from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
+from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.infrastructure.store.fact_codec import encode
 from yamlflow_nb.infrastructure.store.typed_json import dumps, loads
 
@@ -17,6 +18,7 @@ _PLAIN = (
 )  # fmt: skip
 _READ = (*_PLAIN, "epoch", "text", "inputs", "outputs")
 COLUMNS = ", ".join(_READ)
+_node_values = attrgetter(*(field.name for field in fields(NodeRecord)))
 STATUSES = frozenset({"running", "waiting", "paused", "completed", "failed", "cancelled"})
 
 
@@ -32,8 +34,9 @@ class Rows:
             for kind, body in (encode(fact),)
         ]
         self.events = list(_events(commit))
-        self.nodes = [(key, *astuple(node)) for node in commit.nodes]
+        self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
         self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
+        self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
 

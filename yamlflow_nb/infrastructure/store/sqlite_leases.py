@@ -44,9 +44,10 @@ class SQLiteLeases:
                 [(owner, name) for name in execution_ids],
             )
 
-    def set_aside(self, execution_id: str, reason: str, why: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
         with self.database.writing() as connection:
             connection.execute(
-                "UPDATE executions SET status = 'paused', reason = ?, owner = NULL, expires_at = 0, ring = NULL WHERE id = ?",
-                (reason, execution_id),
+                "UPDATE executions SET status = 'paused', reason = ?, owner = NULL, expires_at = 0, ring = NULL "
+                "WHERE id = ? AND epoch = ?",
+                (reason, execution_id, epoch),
             )

@@ -139,11 +139,14 @@ class SQLiteRepository(SQLiteLeases, SQLiteRequests):
 
 def _write(connection: sqlite3.Connection, rows: Rows) -> None:
     """The rows of one turn. A row that is there already is a fault, never overwritten: facts and events only grow."""
-    run, commit = connection.executemany, rows.commit
-    run("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows.facts)
-    run("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events)
-    run("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes)
-    run("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables)
+    for statement, values in (
+        ("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows.facts),
+        ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
+        ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
+        ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
+        ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
+    ):
+        if values:
+            connection.executemany(statement, values)
     if rows.outputs is not None:
-        connection.execute("UPDATE given SET outputs = ? WHERE execution_id = ?", (rows.outputs, commit.execution_id))
-    run("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", [(answer, name) for name, answer in commit.answers])
+        connection.execute("UPDATE given SET outputs = ? WHERE execution_id = ?", (rows.outputs, rows.commit.execution_id))

@@ -16,6 +16,7 @@ from uuid import UUID
 
 _MARK = "$yf"
 _DEEPEST = 200
+_GLANCE = 4
 _PLAIN = frozenset({str, int, bool, type(None)})
 _READERS: dict[str, Callable[[str], Any]] = {
     "datetime": dt.datetime.fromisoformat, "date": dt.date.fromisoformat, "decimal": Decimal, "uuid": UUID,
@@ -35,12 +36,12 @@ class UnkeepableValue(ValueError):
 def dumps(value: Any) -> str:
     """One line of ASCII JSON. Raises ``UnkeepableValue`` for what cannot be kept (open handles, cycles, keys that are no
     text, objects of libraries)."""
-    return json.dumps(_encoded(value, "", set(), 0), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return _encode(value if _is_plain(value, 0) else _encoded(value, "", set(), 0))
 
 
 def loads(text: str) -> Any:
     """The value of a line that ``dumps`` wrote."""
-    return json.loads(text, object_hook=_opened)
+    return _decode(text)
 
 
 def _opened(mapping: dict[str, Any]) -> Any:
@@ -48,6 +49,25 @@ def _opened(mapping: dict[str, Any]) -> Any:
     if kind is None or len(mapping) != 2:
         return mapping
     return dict(mapping["v"]) if kind == "mapping" else _READERS[kind](mapping["v"])
+
+
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_decode = json.JSONDecoder(object_hook=_opened).decode
+# Made once: a commit writes thousands of small values, and making an encoder takes longer than using it.
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether JSON says a value as it is; what is not seen at a glance is looked at with care by ``_encoded``."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict:
+        return depth < _GLANCE and all(
+            type(key) is str and key != _MARK and _is_plain(item, depth + 1) for key, item in value.items()
+        )
+    return kind is list and depth < _GLANCE and all(_is_plain(item, depth + 1) for item in value)
 
 
 def _envelope(kind: str, text: str) -> dict[str, str]:
