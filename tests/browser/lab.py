@@ -103,7 +103,7 @@ class Page:
 
     def shows(self, position: int, text: str, timeout: int = 30_000) -> None:
         """Waits until a cell's output holds a text."""
-        self.cell(position).locator(f".jp-OutputArea-output:has-text({json.dumps(text)})").first.wait_for(timeout=timeout)
+        self.cell(position).locator(f".jp-OutputArea-output:has-text({json.dumps(text, ensure_ascii=False)})").first.wait_for(timeout=timeout)
 
     def outputs(self, position: int) -> int:
         return self.cell(position).locator(".jp-OutputArea-child").count()
