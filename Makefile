@@ -8,13 +8,12 @@ BIN := $(VENV)/Scripts
 PYTHON := python
 endif
 DEMO := examples/flights
-BROWSER := .venv-browser/bin
 MPLBACKEND ?= Agg
 export MPLBACKEND
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-quick test-browser lint bench bench-quick docs trust-table clean
+.PHONY: help dev demo test test-browser test-quick lint bench bench-quick docs trust-table clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +36,11 @@ $(VENV)/.dev: $(VENV)/.demo
 	else $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && $(BIN)/python -m pip install --quiet --group dev; fi
 	@touch $@
 
+$(VENV)/.browser: $(VENV)/.dev
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --group browser; \
+	else $(BIN)/python -m pip install --quiet --group browser; fi
+	@touch $@
+
 dev: $(VENV)/.dev  ## the environment for working on yamlflow_nb (.venv)
 	@echo "ready: $(BIN)"
 
@@ -50,22 +54,16 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, the walls between the rooms
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## everything: lint, unit and runtime tests, notebooks, docs, trust table
-	$(BIN)/python -m pytest -q
+test: lint test-browser  ## everything: lint, unit and runtime tests, notebooks, docs, trust table, browser
+	$(BIN)/python -m pytest -q --ignore=tests/browser
 	$(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks
 	$(BIN)/python -m tests.trust_table
 
 test-quick: $(VENV)/.dev  ## the fast part of the tests (at most two minutes)
-	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow'
+	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow' --ignore=tests/browser
 
-test-browser: $(VENV)/.browser  ## the cell in a real JupyterLab (needs a Chromium: YAMLFLOW_CHROMIUM, or on the PATH)
-	YAMLFLOW_BROWSER=1 $(BROWSER)/python -m pytest -q tests/browser
-
-$(VENV)/.browser: $(VENV)/.dev
-	$(PYTHON) -m venv $(BROWSER:/bin=)
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BROWSER)/python -e '.[demo]' --group dev --group browser; \
-	else $(BROWSER)/python -m pip install --quiet --upgrade 'pip>=25.1' && $(BROWSER)/python -m pip install --quiet -e '.[demo]' --group dev --group browser; fi
-	@touch $@
+test-browser: $(VENV)/.browser  ## the cell in a real JupyterLab, in a Chromium that this brings where there is none
+	YAMLFLOW_CHROMIUM="$$($(BIN)/python -m tests.browser.provide_chromium)" $(BIN)/python -m pytest -q tests/browser
 
 trust-table: $(VENV)/.dev  ## which test holds up which row of docs/reference/trust.md; fails on a row without one
 	$(BIN)/python -m tests.trust_table
@@ -82,4 +80,4 @@ docs: $(VENV)/.dev  ## write the generated pages of docs/reference anew
 	$(BIN)/python -m docs.generate
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) .venv-browser .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

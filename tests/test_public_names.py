@@ -57,7 +57,7 @@ nodes:
       yf.log("noted", 1)
       yf.output(n=5)
       yf.emit("found", rows=3)
-      word = yf.secret("word")
+      word = yf.secret("word")[::-1]
 outputs: {n: "{{ a.n }}", rows: "{{ a.events.found.rows }}"}
 """
 
@@ -65,7 +65,7 @@ outputs: {n: "{{ a.n }}", rows: "{{ a.events.found.rows }}"}
 def test_a_tasks_code_speaks_to_its_run(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("YAMLFLOW_SECRET_WORD", "open")
     execution = yamlflow_nb.run(INSIDE, store=str(tmp_path / "store.db"))
-    assert execution.outputs == {"n": 5, "rows": 3} and execution.nodes["a"].outputs["word"] == "open"
+    assert execution.outputs == {"n": 5, "rows": 3} and execution.nodes["a"].outputs["word"] == "nepo"
     assert [path.read_text().split(" ", 1)[1] for path in tmp_path.rglob("log.txt")] == ["noted 1\n"]
     assert "a.found" in [event.type for event in execution.events]
 

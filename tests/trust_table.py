@@ -58,7 +58,8 @@ def collect(arguments: Iterable[str] = ("tests",)) -> dict[str, dict[str, None]]
     collector = MarkCollector()
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        outcome = pytest.main(["--collect-only", "-q", "--rootdir", str(ROOT), *arguments], plugins=[collector])
+        words = ["--collect-only", "-q", "--rootdir", str(ROOT), "--ignore=tests/browser", *arguments]
+        outcome = pytest.main(words, plugins=[collector])
     if outcome not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         sys.exit(f"{said.getvalue()}\nthe tests could not be collected")
     return collector.tests

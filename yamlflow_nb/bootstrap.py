@@ -100,7 +100,7 @@ def _opened(path: Path) -> Services:
 
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
-    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, or a path. Opens no store: a
+    """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
@@ -112,7 +112,9 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
         if "sha256" not in reference:
             raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
         return artifacts.read(dict(reference))
-    found = artifacts.find(reference) if str(reference).startswith("artifact:") else Path(reference)
+    if str(reference).startswith("artifact:"):
+        return artifacts.named(str(reference))
+    found = Path(reference)
     if found.suffix == ".parquet":
         import pandas as pd
 
@@ -123,6 +125,7 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
 def _make(path: Path) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
@@ -134,7 +137,7 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts)
+    able = executors(artifacts, ConfiguredSettings())
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import nbformat
 
+from tests.browser.provide_chromium import provide
+
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
@@ -23,14 +24,6 @@ _FLAGS = [
 _READY = """async () => { const panel = window.jupyterapp.shell.currentWidget;
   await panel.context.ready; await panel.sessionContext.ready;
   await panel.sessionContext.session.kernel.info; await panel.sessionContext.session.kernel.requestKernelInfo(); }"""
-
-
-def chromium():
-    """The browser's path."""
-    found = os.environ.get("YAMLFLOW_CHROMIUM") or shutil.which("chromium")
-    if found is None:
-        raise RuntimeError("no Chromium: set YAMLFLOW_CHROMIUM to one, or install it (Debian: apt-get install chromium)")
-    return found
 
 
 class Server:
@@ -103,7 +96,8 @@ class Page:
 
     def shows(self, position: int, text: str, timeout: int = 30_000) -> None:
         """Waits until a cell's output holds a text."""
-        self.cell(position).locator(f".jp-OutputArea-output:has-text({json.dumps(text, ensure_ascii=False)})").first.wait_for(timeout=timeout)
+        holding = f".jp-OutputArea-output:has-text({json.dumps(text, ensure_ascii=False)})"
+        self.cell(position).locator(holding).first.wait_for(timeout=timeout)
 
     def outputs(self, position: int) -> int:
         return self.cell(position).locator(".jp-OutputArea-child").count()
@@ -113,4 +107,8 @@ class Page:
 
 
 def open_browser(playwright):
-    return playwright.chromium.launch(executable_path=chromium(), headless=True, args=_FLAGS)
+    path = Path(provide())
+    env = dict(os.environ)
+    if (path.parent / "lib" / "libnss3.so").exists():  # the npm package's, which brings its libraries
+        env |= {"LD_LIBRARY_PATH": str(path.parent / "lib"), "FONTCONFIG_PATH": str(path.parent)}
+    return playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS, env=env)

@@ -1,4 +1,4 @@
-"""The cell as a user sees it, in JupyterLab (`make test-browser`).
+"""The cell as a user sees it, in JupyterLab: ``make test-browser``.
 
 With ``YAMLFLOW_SCREENSHOTS=docs/img`` the pictures of the guide are made anew.
 """
@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 
 import pytest
+from playwright import sync_api
 
 from tests.browser.lab import Page, Server, open_browser
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 
 SLOW = """\

@@ -91,7 +91,7 @@ def test_values_of_every_kind_come_back_equal(ran, folder, kind):
 
 PYTHON_FAILURES = {
     'code: "x = 1\\ny = x / 0"': "ZeroDivisionError: line 2: division by zero",
-    'code: "import sys; sys.exit(3)"': "SystemExit: 3",
+    'code: "import sys; sys.exit(3)"': "SystemExit: the code ended itself by sys.exit(3)",
     "code: raise KeyboardInterrupt": "KeyboardInterrupt",
     'code: "x = = 2"': "SyntaxError: line 1: invalid syntax",
     "code: \"o = open('/dev/null')\", outputs: {o: any}": "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
@@ -154,7 +154,7 @@ SQL_FAILURES = {
     'query: "-- nothing"': "the query holds no statement",
     "file: nosuch.sql": "nosuch.sql cannot be read",
     'connection: "nosuch://x", query: SELECT 1': "SQLAlchemy knows no database `nosuch`",
-    "connection: no url, query: SELECT 1": "ConnectionError: `connection` is neither a URL",
+    "connection: no url, query: SELECT 1": "ConnectionError: there is no connection `no url`",
     'query: "SELECT * FROM {t}", identifiers: {t: {value: evil, allow: [a, b]}}': "none of a, b",
 }
 
@@ -219,12 +219,12 @@ NOTEBOOK_FAILURES = {
     "path: error.ipynb": "ZeroDivisionError: cell 2, line 3: division by zero",
     "path: error.ipynb, inputBindings: {a: 1}": "ZeroDivisionError: cell 2, line 3: division by zero",
     "path: syntax.ipynb": "SyntaxError: cell 1, line 1: invalid syntax",
-    "path: killed.ipynb": "KernelDied: the notebook's kernel died",
+    "path: killed.ipynb": "KernelDied: cell 1: the kernel ended itself (exit code 3)",
     "path: handle.ipynb, outputs: {o: any}": "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
     "path: handle.ipynb, outputs: {other: any}": "output `other` (any) was declared, but not set",
-    "path: nosuch.ipynb": "there is no notebook",
+    "path: nosuch.ipynb": "nosuch.ipynb cannot be read: No such file or directory",
     "path: text.ipynb": "NotANotebook: ",
-    "path: error.ipynb, kernel: nosuch": "there is no kernel `nosuch`; installed: python3",
+    "path: error.ipynb, kernel: nosuch": "there is no kernel `nosuch`; installed: `python3`",
 }
 
 

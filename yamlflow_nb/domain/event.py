@@ -58,7 +58,8 @@ class Started:
 
 @value
 class TaskFinished:
-    """The result of one attempt; one that comes twice or too late changes nothing."""
+    """The result of one attempt; one that comes twice or too late changes nothing. ``files`` are those that the attempt was
+    read from (notebook, query, program), path → SHA-256."""
 
     at: float
     attempt: AttemptKey
@@ -66,6 +67,7 @@ class TaskFinished:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     error: TaskError | None = None
     exit_code: int | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @value

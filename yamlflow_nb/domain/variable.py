@@ -46,6 +46,13 @@ _TYPE_NAMES: dict[type, str] = {
 }  # fmt: skip
 
 
+def is_tabular(value: Any) -> bool:
+    """A data frame or series, told by its class, so that nothing heavy is loaded to find out that it is none."""
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return kind.__name__ in ("DataFrame", "Series", "Table") and library in ("pandas", "polars", "pyarrow")
+
+
 def fits(value: Any, declared: str) -> bool:
     """Whether a value may stand under a declared type. ``null`` fits every type; an integer is a number."""
     actual = type_of(value)

@@ -16,8 +16,19 @@ class Work:
     """An attempt to be executed.
 
     ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields. Relative
-    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind.
-    ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once.
+    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind;
+    ``earlier()`` are those of this node's attempts before, newest first.
+
+    ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once; ``note(text)``
+    is a record of the log that people should see without looking for it. ``used(path, data)`` says which file the work is
+    read from.
+
+    ``secret(name)`` gives a secret; raises ``TaskFailed`` for one that is not there. ``secret_names`` are those that the task's
+    fields name. ``hide(text)`` keeps a secret out of all that is written; ``masked(text)`` is a text without them.
+
+    ``stopped()`` says whether the attempt no longer counts; ``on_stop(call)`` has ``call`` called, in a thread of its own, when
+    that happens (at once if it has), and gives what takes the request back. An executor that can be interrupted answers with
+    its ladder: interrupt, terminate, kill.
     """
 
     execution_id: str
@@ -33,6 +44,15 @@ class Work:
     output: Callable[[Mapping[str, Any]], None] = field(default=lambda values: None)
     progress: Callable[[float, float | None, str], None] = field(default=lambda done, total, text: None)
     log: Callable[[str], None] = field(default=lambda text: None)
+    note: Callable[[str], None] = field(default=lambda text: None)
+    used: Callable[[Path, bytes], None] = field(default=lambda path, data: None)
+    masked: Callable[[str], str] = field(default=lambda text: text)
+    secret_names: frozenset[str] = frozenset()
+    hide: Callable[[str], None] = field(default=lambda text: None)
+    earlier: Callable[[], list[Path]] = field(default=list)
+    secret: Callable[[str], str] = field(default=lambda name: _no_secret(name))
+    stopped: Callable[[], bool] = field(default=lambda: False)
+    on_stop: Callable[[Callable[[], None]], Callable[[], None]] = field(default=lambda call: lambda: None)
 
 
 class TaskFailed(Exception):
@@ -44,3 +64,7 @@ class TaskFailed(Exception):
         self.message = message
         self.exit_code = exit_code
         self.outputs = dict(outputs or {})
+
+
+def _no_secret(name: str) -> str:
+    raise TaskFailed("SecretError", f"there is no secret {name!r}")

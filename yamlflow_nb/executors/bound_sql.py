@@ -8,10 +8,15 @@ from typing import Any
 
 from yamlflow_nb.domain.work import TaskFailed
 
+_BIND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
+"""What SQLAlchemy takes for a parameter, also in texts and comments."""
 _TOKEN = re.compile(
-    r"""(?P<kept>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|::)|:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<identifier>\w+)\}""",
+    r"""(?P<kept>'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|::)|:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<identifier>\w+)\}""",
     re.DOTALL,
 )
+
+_ENDS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|;""", re.DOTALL)
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def bound_sql(text: str, values: Mapping[str, Any], identifiers: Mapping[str, str], sign: str) -> tuple[str, dict[str, Any]]:
@@ -30,7 +35,7 @@ def bound_sql(text: str, values: Mapping[str, Any], identifiers: Mapping[str, st
             return identifiers.get(found["identifier"], found[0])
         name = found["name"]
         if name is None:
-            return found[0]
+            return _BIND.sub(r"\\:\1", found[0]) if sign == ":" else found[0]
         if name not in values:
             known = ", ".join(f":{other}" for other in values) or "none"
             raise TaskFailed("ParameterNotBound", f"`:{name}` is not bound; bind it in `inputBindings` (bound: {known})")
@@ -38,10 +43,34 @@ def bound_sql(text: str, values: Mapping[str, Any], identifiers: Mapping[str, st
         if not isinstance(value, (list, tuple)):
             used[name] = value
             return f"{sign}{name}"
-        used.update((f"{name}_{index}", item) for index, item in enumerate(value))
-        return f"({', '.join(f'{sign}{name}_{index}' for index in range(len(value))) or 'NULL'})"
+        names = [_free(f"{name}_{index}", values) for index in range(len(value))]
+        used.update(zip(names, value))
+        # Of an empty list nothing is a member, and everything is none: `(NULL)` would make `NOT IN` unknown.
+        return f"({', '.join(f'{sign}{one}' for one in names) or 'SELECT NULL WHERE 1 = 0'})"
 
     return _TOKEN.sub(written, text), used
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def statements(text: str) -> list[str]:
+    """The statements of a text; a semicolon in a text, a quoted name or a comment ends none.
+
+    >>> statements("SELECT ';'; /* a; b */ SELECT 2;")
+    ["SELECT ';'", '/* a; b */ SELECT 2']
+    """
+    parts, begun = [""], 0
+    for found in _ENDS.finditer(text):
+        if found[0] == ";":
+            parts[-1] += text[begun : found.start()]
+            parts.append("")
+            begun = found.end()
+    parts[-1] += text[begun:]
+    return [part.strip() for part in parts if _COMMENTS.sub("", part).strip()]
 
 
 def quoted_identifier(name: str, quote: str = '"') -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.domain.work import Work
 
 
 def is_reference(value: Any) -> bool:
@@ -26,21 +25,6 @@ def declared_outputs(found: Mapping[str, Any], work: Work) -> dict[str, Any]:
     outputs: dict[str, Any] = {}
     for name, declaration in work.declared.items():
         if name in found:
-            value = without_numpy(found[name])
+            value = found[name]
             outputs[name] = work.folder / value if declaration.type == "file" and isinstance(value, str) else value
     return outputs
-
-
-def without_numpy(value: Any) -> Any:
-    """An array of numpy as the list that it is; everything else as it is."""
-    return value.tolist() if type(value).__module__ == "numpy" and hasattr(value, "tolist") else value
-
-
-def text_of(path: Path, what: str) -> str:
-    """The text of a file that a task names. Raises ``TaskFailed``."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise TaskFailed("FileNotFoundError", f"{what} {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise TaskFailed("NotAText", f"{what} {path} is no UTF-8 text (byte {error.start})") from None

@@ -1,116 +1,108 @@
-"""A kernel's values → a file → this process: tables as Parquet beside it, everything else as JSON. Never pickle.
+"""Values of another process → messages and files → values of this one. Tables go as Parquet, arrays in numpy's format,
+everything else as typed JSON. Never pickle.
 
-What JSON cannot say travels as ``{"$": kind, "v": text}``, at any depth, and comes back equal.
+The side that gives may be any kernel, with nothing installed but this package's files: nothing heavy is imported here.
 """
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
 import json
-import math
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+import os
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from yamlflow_nb.domain.work import TaskFailed
+from yamlflow_nb.domain.typed_json import UnkeepableValue, dumps, loads
+from yamlflow_nb.domain.variable import is_tabular
 
-_MARK = "$"
-_DEEPEST = 200
-# datetime before date: every datetime is a date.
-_WRITERS: tuple[tuple[type, str, Callable[[Any], str]], ...] = (
-    (dt.datetime, "datetime", lambda value: str(value.isoformat())),
-    (dt.date, "date", lambda value: str(value.isoformat())),
-    (Decimal, "decimal", str),
-    (UUID, "uuid", str),
-    (bytes, "bytes", lambda value: base64.b64encode(value).decode()),
-    (bytearray, "bytes", lambda value: base64.b64encode(value).decode()),
-    (Path, "path", lambda value: str(value.absolute())),
-)
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "datetime": dt.datetime.fromisoformat, "date": dt.date.fromisoformat, "decimal": Decimal, "uuid": UUID,
-    "bytes": base64.b64decode, "path": Path, "float": float, "mapping": dict,
-}  # fmt: skip
+_numbers = count()
+_LARGE = 256 * 1024
+"""Characters above which a value goes by way of a file."""
 
 
-class _Refused(Exception):
-    """A value that cannot leave its kernel."""
-
-
-def give(namespace: dict[str, Any], names: list[str], target: str) -> None:
-    """In the notebook's kernel: write what stands under the names. A name that is not there is left out."""
+def give(namespace: Mapping[str, Any], names: list[str], target: str) -> None:
+    """Write what stands under the names. A name that is not there is left out."""
     path = Path(target)
-    written = {name: _written(namespace[name], name, path.parent) for name in names if name in namespace}
-    path.write_text(json.dumps(written), encoding="utf-8")
+    text = json.dumps(packed({name: namespace[name] for name in names if name in namespace}, path.parent))
+    scratch = path.with_suffix(".part")
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, path)
 
 
 def taken(text: str) -> dict[str, Any]:
-    """In this process: the values of such a file. Raises ``TaskFailed`` for one that could not be handed over."""
-    written = json.loads(text, object_hook=_opened)
-    return {name: _read(kind, value, name) for name, (kind, value) in written.items()}
+    """The values of such a file. Raises ``TaskFailed`` for one that could not be handed over."""
+    return unpacked(json.loads(text))
 
 
-def _written(value: Any, name: str, folder: Path) -> tuple[str, Any]:
-    if hasattr(value, "to_parquet") or (type(value).__name__ == "Series" and hasattr(value, "to_frame")):
-        frame = value if hasattr(value, "to_parquet") else value.to_frame(name=value.name or "value")
-        table = folder / f".output-{name}.parquet"
-        try:
-            frame.to_parquet(table)
-        except Exception as error:
-            return "refused", f"the table cannot be written as Parquet: {error}"
-        return "table", str(table)
+def packed(values: Mapping[str, Any], folder: Path) -> dict[str, list[str]]:
+    """Values as a message can carry them: name → kind and text. ``folder`` takes what is too large for one."""
+    return {name: list(_packed(value, folder)) for name, value in values.items()}
+
+
+def unpacked(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a message. Raises ``TaskFailed`` for one that could not be packed."""
+    from yamlflow_nb.domain.work import TaskFailed
+
+    values: dict[str, Any] = {}
+    for name, (kind, text) in message.items():
+        if kind == "refused":
+            raise TaskFailed("OutputError", f"output `{name}` cannot be kept: {text}")
+        values[name] = _unpacked(kind, text)
+    return values
+
+
+def _packed(value: Any, folder: Path) -> tuple[str, str]:
+    path = folder / f".handed-{os.getpid()}-{next(_numbers)}"
+    if isinstance(value, Path):
+        return "path", str(value.absolute())
     try:
-        return "value", _encoded(value, "", 0)
-    except _Refused as error:
+        if is_tabular(value):
+            return "table", _written_table(value, path)
+        if type(value).__module__ == "numpy" and getattr(value, "shape", None) and value.dtype.kind in "biufcSUmM":
+            import numpy as np
+
+            with path.open("wb") as file:
+                np.save(file, value, allow_pickle=False)
+            return "array", str(path)
+        text = dumps(value, entering=True)
+    except UnkeepableValue as error:
         return "refused", str(error)
+    except RecursionError:
+        return "refused", "it is nested too deeply"
+    except Exception as error:  # whatever the writer of tables raises
+        return "refused", f"the table cannot be written as Parquet: {error}"
+    if len(text) <= _LARGE:
+        return "value", text
+    path.write_text(text, encoding="utf-8")
+    return "large", str(path)
 
 
-def _encoded(value: Any, place: str, depth: int) -> Any:
-    if value is None or type(value) in (str, bool, int):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {_MARK: "float", "v": repr(float(value))}
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        value = value.tolist()
-        return _encoded(value, place, depth)
-    for kind, name, write in _WRITERS:
-        if isinstance(value, kind):
-            return {_MARK: name, "v": write(value)}
-    if depth > _DEEPEST:
-        raise _Refused(f"{place or 'it'} contains itself, or is nested more than {_DEEPEST} deep")
-    if isinstance(value, (list, tuple)):
-        return [_encoded(item, f"{place}[{index}]", depth + 1) for index, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        return _encoded_mapping(value, place, depth)
-    for plain in (str, int):
-        if isinstance(value, plain):
-            return plain(value)
-    where = f"{place}: " if place else ""
-    raise _Refused(f"{where}a {type(value).__module__}.{type(value).__qualname__} cannot be kept as a value")
+def _written_table(value: Any, path: Path) -> str:
+    if type(value).__name__ == "Series":
+        value = value.to_frame(name=value.name if value.name not in (None, "") else "value")
+    if not hasattr(value, "to_parquet"):
+        value = value.to_pandas()
+    value.to_parquet(path)
+    return str(path)
 
 
-def _encoded_mapping(value: Mapping[Any, Any], place: str, depth: int) -> Any:
-    for key in value:
-        if type(key) is not str:
-            raise _Refused(f"{f'{place}: ' if place else ''}the key {key!r} is no text")
-    items = {key: _encoded(item, f"{place}.{key}".lstrip("."), depth + 1) for key, item in value.items()}
-    return {_MARK: "mapping", "v": [[key, item] for key, item in items.items()]} if _MARK in items else items
+def _unpacked(kind: str, text: str) -> Any:
+    if kind == "value":
+        return loads(text)
+    path = Path(text)
+    if kind == "path":
+        return path
+    try:
+        if kind == "table":
+            import pandas as pd
 
+            return pd.read_parquet(path)
+        if kind == "array":
+            import numpy as np
 
-def _opened(mapping: dict[str, Any]) -> Any:
-    kind = mapping.get(_MARK)
-    return mapping if kind is None else _READERS[kind](mapping["v"])
-
-
-def _read(kind: str, value: Any, name: str) -> Any:
-    if kind == "refused":
-        raise TaskFailed("OutputError", f"output `{name}` cannot be kept: {value}")
-    if kind == "table":
-        import pandas as pd
-
-        frame = pd.read_parquet(value)
-        Path(value).unlink()
-        return frame
-    return value
+            with path.open("rb") as file:
+                return np.load(file, allow_pickle=False)
+        return loads(path.read_text(encoding="utf-8"))
+    finally:
+        path.unlink(missing_ok=True)

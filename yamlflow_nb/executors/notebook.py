@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.declared import declared_outputs, is_reference
+from yamlflow_nb.executors.channel import Channel
+from yamlflow_nb.executors.declared import declared_outputs
+from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
+from yamlflow_nb.executors.process_record import end_earlier
+from yamlflow_nb.executors.source_file import read_source, source_path
 
 
 class NotebookFields(TaskFields):
@@ -35,10 +40,8 @@ TASK_TYPE = TaskType(
     summary="Runs a notebook; declared outputs are read from its kernel after the last cell.",
 )
 
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_FILE_OF_CELL = re.compile(r" \(\d+\.py, line \d+\)$")
-_LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
+if TYPE_CHECKING:
+    from yamlflow_nb.executors.notebook_run import NotebookRun
 
 
 class NotebookExecutor:
@@ -47,76 +50,110 @@ class NotebookExecutor:
     api = 1
     task_type = TASK_TYPE
 
-    def __init__(self, artifacts: ArtifactStore) -> None:
+    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
         self.artifacts = artifacts
+        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``notebook`` and the declared outputs. Raises ``TaskFailed``."""
-        source = work.folder / str(work.fields["path"])
-        if not source.is_file():
-            raise TaskFailed("FileNotFoundError", f"there is no notebook {source}")
+        give_secrets(work, self.settings)
+        variables = environment_of(work)
+        source, data = read_source(work, str(work.fields["path"]), "the notebook")
+        target = self._target(work, source)
         work.run_folder.mkdir(parents=True, exist_ok=True)
-        executed = work.run_folder / source.name
-        names = [name for name in work.declared if name != "notebook"]
-        found = self._run(source, executed, names, work)
-        return {**declared_outputs(found, work), "notebook": executed}
+        with Channel(work) as channel:
+            environment = {**os.environ, "YAMLFLOW_ARTIFACTS": str(self.artifacts.folder), **channel.environment, **variables}
+            run = _prepared(work, source, data, environment)
+            end_earlier(work)
+            try:
+                _gone(run)
+            finally:
+                if target is not None and run.executed.is_file():
+                    _copied(run.executed, target)
+        return {**declared_outputs(_handed_over(run), work), "notebook": run.executed}
 
-    def _run(self, source: Path, executed: Path, names: list[str], work: Work) -> dict[str, Any]:
-        from jupyter_client.kernelspec import NoSuchKernel
-        from nbclient.exceptions import DeadKernelError
-        from papermill.exceptions import PapermillExecutionError
-
-        from yamlflow_nb.executors.notebook_run import run_notebook
-
-        environment = {**os.environ, "YAMLFLOW_ARTIFACTS": str(self.artifacts.folder)}
-        try:
-            return run_notebook(
-                source, executed, _assignments(work.inputs), work.fields.get("parametersCell"), names, work.run_folder,
-                kernel=work.fields.get("kernel"), cwd=work.folder, env=environment,
-            )  # fmt: skip
-        except PapermillExecutionError as error:
-            raise TaskFailed(error.ename, _told(error, executed), outputs={"notebook": executed}) from None
-        except NoSuchKernel as error:
-            raise TaskFailed("NoSuchKernel", _kernels(error.name)) from None
-        except DeadKernelError:
-            raise TaskFailed("KernelDied", "the notebook's kernel died (out of memory, or killed)") from None
+    @staticmethod
+    def _target(work: Work, source: Path) -> Path | None:
+        """Where ``saveTo`` wants a copy: below the pipeline's folder, and not on the source itself."""
+        named = work.fields.get("saveTo")
+        if named is None:
+            return None
+        target = source_path(work, str(named), "`saveTo`")
+        if target == source or target.is_dir():
+            raise TaskFailed("PathError", f"`saveTo` {named!r} is the notebook itself, or a folder: name another file")
+        return target
 
 
-def _assignments(inputs: Mapping[str, Any]) -> str:
-    """The injected cell: values as literals, references as what reads them, so that the executed copy runs by itself."""
-    from papermill.translators import PythonTranslator
+def _prepared(work: Work, source: Path, data: bytes, environment: dict[str, str]) -> NotebookRun:
+    """The run of a notebook with its parameters put in. Raises ``TaskFailed`` for what can be known before a kernel starts."""
+    from yamlflow_nb.executors.executed_copy import with_ids
+    from yamlflow_nb.executors.kernel_spec import kernel_of
+    from yamlflow_nb.executors.notebook_run import NotebookRun
+    from yamlflow_nb.executors.notebook_text import notebook_of
+    from yamlflow_nb.executors.parameters_cell import assignments, check_known, inject
 
-    if not inputs:
+    notebook = with_ids(notebook_of(source, data))
+    kernel, language = kernel_of(work, notebook)
+    check_known(notebook, work, language)
+    injected = inject(notebook, assignments(work.inputs, language), work.fields.get("parametersCell"))
+    run = NotebookRun(work, notebook, kernel, work.run_folder / source.name, environment, injected)
+    run.hand_over = _hand_over(work, language)
+    return run
+
+
+_NAMES_FILE = ".outputs.json"
+
+
+def _hand_over(work: Work, language: str) -> str:
+    """The code by which the kernel gives its outputs. A kernel of another environment finds this package's files there, too."""
+    names = [name for name in work.declared if name != "notebook"]
+    if not names:
         return ""
-    lines = ["# Parameters"]
-    if any(is_reference(value) for value in inputs.values()):
-        lines.append("import yamlflow_nb")
-    for name, value in inputs.items():
-        literal = f'yamlflow_nb.read("artifact:{value["sha256"]}")' if is_reference(value) else PythonTranslator.translate(value)
-        lines.append(f"{name} = {literal}")
-    return "\n".join(lines)
+    if language != "python":
+        raise TaskFailed("NotSupported", f"outputs can be read from kernels of Python only, not of {language}")
+    (work.run_folder / _NAMES_FILE).unlink(missing_ok=True)
+    home = str(Path(__file__).parents[2])
+    return (
+        "try:\n    import yamlflow_nb.executors.handed_over as _yf\n"
+        f"except ModuleNotFoundError:\n    import sys as _yf\n    _yf.path.append({home!r})\n"
+        "    import yamlflow_nb.executors.handed_over as _yf\n"
+        f"_yf.give(globals(), {names!r}, {str(work.run_folder / _NAMES_FILE)!r})"
+    )
 
 
-def _kernels(name: str) -> str:
-    from jupyter_client.kernelspec import KernelSpecManager
+def _gone(run: NotebookRun) -> None:
+    """Run it to its end. Raises ``TaskFailed``, told as a person wants to read it."""
+    from yamlflow_nb.executors.notebook_errors import cell_failed, kernel_ended
 
-    return f"there is no kernel `{name}`; installed: {', '.join(sorted(KernelSpecManager().find_kernel_specs())) or 'none'}"
+    given = {"notebook": run.executed}
+    try:
+        run.go()
+    except Exception as error:  # of the kernel and its messages; jupyter_client and zmq have no common class
+        if run.work.stopped():
+            raise TaskFailed("Stopped", "the notebook was stopped", outputs=given) from None
+        raise kernel_ended(run, error, given) from None
+    if run.work.stopped():
+        raise TaskFailed("Stopped", "the notebook was stopped", outputs=given)
+    if run.failed is not None:
+        raise cell_failed(run, run.failed, given)
 
 
-def _told(error: Any, executed: Path) -> str:
-    """Cell (as the source notebook counts them), line and error in a few words; the whole traceback is in the executed one."""
-    text = _ANSI.sub("", "\n".join(error.traceback or ()))
-    lines = _LINE.findall(text)
-    where = f"cell {_source_cell(error.cell_index, executed)}" + (f", line {lines[0]}" if lines else "")
-    return f"{where}: {_FILE_OF_CELL.sub('', error.evalue)}"
+def _handed_over(run: NotebookRun) -> dict[str, Any]:
+    from yamlflow_nb.executors.handed_over import taken
+
+    path = run.work.run_folder / _NAMES_FILE
+    if not run.hand_over or run.kernel_left:
+        return {}
+    try:
+        return taken(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TaskFailed("OutputError", "the kernel did not hand its outputs over") from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
-def _source_cell(index: int, executed: Path) -> int:
-    """The failing cell as the source counts it, from 1: what a run puts in (the parameters' cell, papermill's notes at the top
-    and above the failing cell) is not of the source. ``index`` is the cell's before those two notes."""
-    import nbformat
-
-    put_in = {"injected-parameters", "papermill-error-cell-tag"}
-    notebook: Any = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
-    cells = notebook.cells[: index + 3]
-    return sum(put_in.isdisjoint(cell.metadata.get("tags", ())) for cell in cells)
+def _copied(executed: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f".{target.name}.part")
+    shutil.copyfile(executed, scratch)
+    os.replace(scratch, target)

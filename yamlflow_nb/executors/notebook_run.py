@@ -1,111 +1,202 @@
 """One run of a notebook by papermill, and what its kernel held under some names after the last cell.
 
 Success is told by the run itself, never by the saved copy: papermill marks every cell completed, also after its kernel died.
+Papermill gets the notebook, never a path: it would put values into names of files.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import CellExecutionError
+from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
-from papermill.execute import execute_notebook
 
-from yamlflow_nb.domain.work import TaskFailed
-from yamlflow_nb.executors.handed_over import taken
+from yamlflow_nb.domain.work import Work
+from yamlflow_nb.executors.cell_output import CellOutput, joined
+from yamlflow_nb.executors.executed_copy import save_copy
+from yamlflow_nb.executors.ladder import climb
+from yamlflow_nb.executors.printed import Lines
+from yamlflow_nb.executors.process_record import forget_process, record_process, signal_steps
 
+_quiet = logging.getLogger("yamlflow_nb.kernels")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+"""What a client says of its kernel is told by us, and not twice."""
 _ENGINE = "yamlflow_nb"
+STARTUP_SECONDS = 60
+MAY_EXIT = "may-exit"
+"""Tag of a cell that may end the notebook early by ``sys.exit(0)``, and well."""
+
+
+@dataclass
+class NotebookRun:
+    """One run as it goes: where it is, and how it ended. ``injected`` is the place of the parameters that were put in."""
+
+    work: Work
+    notebook: Any
+    kernel: str
+    executed: Path
+    environment: dict[str, str]
+    injected: int | None = None
+    hand_over: str = ""
+    cell: int = 0
+    began: bool = False
+    failed: CellExecutionError | None = None
+    exited: bool = False
+    kernel_left: bool = False
+    process: Any = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def go(self) -> None:
+        """Run all cells. Raises nbclient's errors when the kernel does not start, or dies."""
+        self.notebook.metadata.setdefault("papermill", {})
+        take_back = self.work.on_stop(self._stop)
+        try:
+            papermill_engines.execute_notebook_with_engine(
+                _ENGINE, self.notebook, kernel_name=self.kernel, output_path=None, progress_bar=False, log_output=False,
+                autosave_cell_every=0, run=self,
+            )  # fmt: skip
+        finally:
+            self.ended.set()
+            take_back()
+            forget_process(self.work.run_folder)
+            # The client's own, of this thread: it would hold its files open until the thread ends.
+            ensure_event_loop().close()
+            self.save()
+
+    def save(self) -> None:
+        save_copy(self.notebook, self.executed, self.work.masked)
+
+    def number(self, place: int) -> int:
+        """The number of a cell as the source counts it, from 1."""
+        return place + 1 - (self.injected is not None and place > self.injected)
+
+    def code_cells(self) -> list[int]:
+        """The places of the source's cells that do something."""
+        cells = enumerate(self.notebook.cells)
+        return [place for place, cell in cells if place != self.injected and cell.cell_type == "code" and cell.source.strip()]
+
+    def started(self, process: Any) -> None:
+        """The kernel's process is there."""
+        self.process = process
+        record_process(self.work.run_folder, process.pid)
+        if self.work.stopped():
+            process.kill()
+
+    def _stop(self) -> None:
+        def gone(seconds: float) -> bool:
+            return self.ended.wait(seconds)
+
+        if self.process is None:
+            return
+        if not climb(signal_steps(self.process.pid), gone, self.work.log):
+            self.work.note(f"the kernel of `{self.work.attempt.node}`, process {self.process.pid}, could not be stopped")
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Runs the cells, then asks the kernel for the outputs in a cell that is not kept."""
+    """Runs the cells, watches what they say, then asks the kernel for the outputs in a cell that is not kept."""
 
-    def __init__(self, *arguments: Any, hand_over: str, **options: Any) -> None:
+    def __init__(self, *arguments: Any, run: NotebookRun, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.hand_over = hand_over
+        self.run = run
+        self.says: CellOutput | None = None
+
+    def execute(self, **options: Any) -> Any:
+        self.reset_execution_trackers()
+        with self.setup_kernel(**options):
+            self.papermill_execute_cells()
+            if self.run.failed is None and not self.run.kernel_left and not self.run.work.stopped():
+                self._hand_over()
+            self.set_widgets_metadata()
+            if self.run.work.stopped():
+                self.shutdown_kernel = "immediate"
+        return self.nb
+
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        await super().async_start_new_kernel(**options)
+        self.run.started(self.km.provisioner.process)
+
+    # nbclient's synchronous form calls its own class's, not this one.
+    start_new_kernel = run_sync(async_start_new_kernel)
 
     def papermill_execute_cells(self) -> None:
-        super().papermill_execute_cells()
-        if not self.hand_over or any(cell.metadata.get("papermill", {}).get("exception") for cell in self.nb.cells):
+        run = self.run
+        counted = run.code_cells()
+        run.work.progress(0, len(counted), "cells")
+        for place, cell in enumerate(self.nb.cells):
+            if run.work.stopped() or run.failed is not None or run.exited:
+                return
+            self._cell(place, cell)
+            if place in counted and run.failed is None:
+                run.work.progress(counted.index(place) + 1, len(counted), "cells")
+
+    def _cell(self, place: int, cell: Any) -> None:
+        run = self.run
+        run.cell, run.began = place, True
+        self.says = CellOutput(Lines(run.work.log))
+        self.nb_man.cell_start(cell, place)
+        try:
+            self.execute_cell(cell, place)
+        except CellExecutionError as error:
+            if error.ename == "SystemExit" and error.evalue in ("", "0", "None") and MAY_EXIT in cell.metadata.get("tags", ()):
+                run.exited = True
+                run.work.log(f"cell {run.number(place)} ended the notebook by sys.exit(0), as its tag `{MAY_EXIT}` allows")
+            else:
+                self.nb_man.cell_exception(cell, cell_index=place, exception=error)
+                run.failed = error
+        finally:
+            if cell.cell_type == "code":
+                cell.outputs = joined(cell.outputs)
+            left_out = self.says.end()
+            if left_out:
+                cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=left_out))
+                run.work.log(left_out.strip())
+            self.nb_man.cell_complete(cell, cell_index=place)
+            run.save()
+
+    def _hand_over(self) -> None:
+        if not self.run.hand_over:
             return
-        self.nb.cells.append(nbformat.v4.new_code_cell(self.hand_over))
+        self.says = None
+        self.nb.cells.append(nbformat.v4.new_code_cell(self.run.hand_over))
         try:
             self.execute_cell(self.nb.cells[-1], len(self.nb.cells) - 1, store_history=False)
         finally:
             self.nb.cells.pop()
 
+    async def _check_raise_for_error(self, cell: Any, cell_index: int, exec_reply: Any) -> None:
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
+        payload = (exec_reply or {}).get("content", {}).get("payload") or ()
+        if any(told.get("source") == "ask_exit" for told in payload):
+            # exit() and quit() raise nothing in a kernel: they end it behind the cell.
+            self.run.kernel_left = True
+            raise CellExecutionError("", "SystemExit", "0")
+
+    def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
+        if self.says is not None and not self.says.accepts(msg):
+            return None
+        return super().output(outs, msg, display_id, cell_index)
+
 
 class _Engine(NBClientEngine):  # type: ignore[misc]
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        run: NotebookRun = options["run"]
         client = _Client(
-            nb_man, kernel_name=kernel_name, hand_over=options["hand_over"], timeout=None, startup_timeout=60,
-            log_output=False, resources={"metadata": {"path": options["kernel_folder"]}},
+            nb_man, run=run, kernel_name=kernel_name, timeout=None, startup_timeout=STARTUP_SECONDS, log_output=False,
+            log=_quiet, resources={"metadata": {"path": str(run.work.folder)}},
         )  # fmt: skip
         # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
-        with options["kernel_log"].open("ab") as log:
-            return client.execute(env=options["env"], stdout=log, stderr=log)
+        with (run.work.run_folder / "kernel.log").open("ab") as log:
+            return client.execute(env=run.environment, stdout=log, stderr=log)
 
 
 papermill_engines.register(_ENGINE, _Engine)
-
-
-def run_notebook(
-    source: Path,
-    executed: Path,
-    assignments: str,
-    parameters_cell: str | int | None,
-    names: list[str],
-    folder: Path,
-    *,
-    kernel: str | None,
-    cwd: Path,
-    env: dict[str, str],
-) -> dict[str, Any]:
-    """Run a copy of ``source`` as ``executed`` and give the values of ``names``. Raises papermill's and nbclient's errors."""
-    notebook = _read(source)
-    if assignments:
-        _inject(notebook, assignments, parameters_cell)
-    prepared = folder / f".prepared-{source.name}"
-    nbformat.write(notebook, prepared)
-    handed = folder / ".outputs.json"
-    hand_over = f"import yamlflow_nb.executors.handed_over as _yf\n_yf.give(globals(), {names!r}, {str(handed)!r})" if names else ""
-    try:
-        execute_notebook(
-            str(prepared), str(executed), engine_name=_ENGINE, kernel_name=kernel, progress_bar=False, log_output=False,
-            hand_over=hand_over, env=env, kernel_folder=str(cwd),
-            kernel_log=folder / "kernel.log",
-        )  # fmt: skip
-    finally:
-        prepared.unlink(missing_ok=True)
-    if not names:
-        return {}
-    try:
-        return taken(handed.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TaskFailed("OutputError", "the kernel did not hand its outputs over") from None
-    finally:
-        handed.unlink(missing_ok=True)
-
-
-def _read(source: Path) -> Any:
-    try:
-        return nbformat.read(source, as_version=4)
-    except OSError as error:
-        raise TaskFailed("FileNotFoundError", f"the notebook {source} cannot be read: {error.strerror}") from None
-    except Exception as error:  # no UTF-8, no JSON, no notebook, of a later format: nbformat has no common class for them
-        raise TaskFailed("NotANotebook", f"{source} cannot be read as a notebook: {str(error).splitlines()[0][:200]}") from None
-
-
-def _inject(notebook: Any, assignments: str, parameters_cell: str | int | None) -> None:
-    """Put the assignments behind the parameters' cell (by tag, default ``parameters``, or by number from 1), else first."""
-    wanted = parameters_cell if parameters_cell is not None else "parameters"
-    position = 0
-    for index, cell in enumerate(notebook.cells):
-        if wanted == index + 1 or wanted in cell.metadata.get("tags", ()):
-            position = index + 1
-            break
-    cell = nbformat.v4.new_code_cell(assignments, metadata={"tags": ["injected-parameters"]}, id="injected-parameters")
-    notebook.cells.insert(position, cell)

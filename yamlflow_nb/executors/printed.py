@@ -10,8 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any
+
+_LONGEST = 1 << 16
+"""Characters of a line without an end that are gathered before it is broken."""
 
 
 class Lines:
@@ -25,8 +29,12 @@ class Lines:
     def write(self, text: str) -> None:
         with self._lock:
             *whole, self._begun = (self._begun + text).split("\n")
+            # A bar of progress writes one line over and over: the last of it is what a terminal would show.
+            self._begun = self._begun.rpartition("\r")[2] if "\r" in self._begun[:-1] else self._begun
+            if len(self._begun) > _LONGEST:
+                whole, self._begun = [*whole, self._begun], ""
             for line in whole:
-                self._log(line)
+                self._log(line.rstrip("\r").rpartition("\r")[2])
 
     def flush(self) -> None:
         """A line is kept when it is whole."""
@@ -69,11 +77,19 @@ class _Stream:
 _NAMES = ("stdout", "stderr")
 _running = 0
 _counting = threading.Lock()
+_start = threading.Thread.start
+
+
+def _start_within(thread: threading.Thread) -> None:
+    """Start a thread: one that a task starts prints where the task prints, and speaks for the task."""
+    if _printing.get() is not None:
+        thread.run = partial(copy_context().run, thread.run)  # type: ignore[method-assign]
+    _start(thread)
 
 
 @contextmanager
 def printed_to(log: Callable[[str], None]) -> Iterator[Lines]:
-    """In this block, and in this thread alone, prints are records of ``log``; gives the file that other threads may print to."""
+    """In this block, in this thread and those that it starts, prints are records of ``log``; other threads print as ever."""
     lines = Lines(log)
     _take(+1)
     token = _printing.set(lines)
@@ -90,6 +106,10 @@ def _take(step: int) -> None:
     global _running
     with _counting:
         _running += step
+        if step > 0 and _running == 1:
+            setattr(threading.Thread, "start", _start_within)  # noqa: B010 - no type fits a method that is exchanged
+        elif _running == 0 and threading.Thread.start is _start_within:
+            setattr(threading.Thread, "start", _start)  # noqa: B010
         for name in _NAMES:
             stream = getattr(sys, name)
             if step > 0 and stream is not None and not isinstance(stream, _Stream):

@@ -12,6 +12,7 @@ from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+    from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
 
@@ -77,14 +78,14 @@ def checked(kind: TaskType) -> TaskType:
     return kind
 
 
-def executors(artifacts: ArtifactStore) -> dict[str, TaskExecutor]:
-    """An executor for each type that can run in this process."""
+def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
 
     return {
-        "notebook": NotebookExecutor(artifacts),
-        "python": PythonExecutor(artifacts),
-        "sql": SQLExecutor(artifacts),
+        "notebook": NotebookExecutor(artifacts, settings),
+        "python": PythonExecutor(artifacts, settings),
+        "sql": SQLExecutor(artifacts, settings),
     }

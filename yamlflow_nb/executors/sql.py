@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier
-from yamlflow_nb.executors.declared import is_reference, text_of
+from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier, statements
+from yamlflow_nb.executors.database import opened_database, told
+from yamlflow_nb.executors.declared import is_reference
+from yamlflow_nb.executors.given_secrets import give_secrets
+from yamlflow_nb.executors.ladder import climb
 from yamlflow_nb.executors.only_reads import only_reads
+from yamlflow_nb.executors.query_result import QueryResult, inline_bytes, outputs_of, selected
+from yamlflow_nb.executors.source_file import source_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BOUND = "values go in as bind parameters: write `:name` in the query and bind it by inputBindings"
 
 
 class SqlFields(TaskFields):
-    """Fields of a ``sql`` task: exactly one of ``query`` and ``file``."""
+    """Fields of a ``sql`` task: exactly one of ``query`` and ``file``. ``identifiers`` are written ``{name}`` in the query. Up to
+    ``maxInline`` rows (or ``"64KiB"``) are output by value, too, as ``rows``."""
 
     connection: str | dict[str, Any] | None = None
     query: str | None = None
@@ -35,11 +47,30 @@ class SqlFields(TaskFields):
             raise ValueError("a sql task needs exactly one of `query` and `file`")
         return self
 
+    @field_validator("identifiers")
+    @classmethod
+    def _allowed(cls, identifiers: dict[str, Any] | None) -> dict[str, Any] | None:
+        """A name that the run decides is one of a list; one that is written down here needs none."""
+        for name, given in (identifiers or {}).items():
+            if isinstance(given, str):
+                if "{{" in given:
+                    raise ValueError(f"`{name}` needs a list of what it may be: {{value: {given!r}, allow: [...]}}")
+            elif not isinstance(given, dict) or set(given) != {"value", "allow"} or not isinstance(given["allow"], list):
+                raise ValueError(f"`{name}` is a name, or {{value: ..., allow: [...]}}")
+        return identifiers
+
+    @field_validator("maxInline")
+    @classmethod
+    def _size(cls, most: int | str | None) -> int | str | None:
+        if isinstance(most, str) and "{{" not in most:
+            inline_bytes(most)
+        return most
+
 
 TASK_TYPE = TaskType(
     name="sql",
     fields=SqlFields,
-    outputs={"result": "dataframe", "row_count": "integer", "columns": "array", "first": "object"},
+    outputs={"result": "dataframe", "row_count": "integer", "columns": "array", "first": "object", "rows": "array"},
     on_interrupt="ask",
     repeatable=only_reads,
     no_templates={"query": _BOUND},
@@ -53,17 +84,16 @@ class SQLExecutor:
     api = 1
     task_type = TASK_TYPE
 
-    def __init__(self, artifacts: ArtifactStore) -> None:
+    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
         self.artifacts = artifacts
+        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``result row_count columns first``. Raises ``TaskFailed``."""
-        fields = work.fields
-        text = fields.get("query")
-        if text is None:
-            text = text_of(work.folder / str(fields["file"]), "the query's file")
+        give_secrets(work, self.settings)
+        text = _query(work)
         scalars = {name: value for name, value in work.inputs.items() if not _is_table(value)}
-        connection = fields.get("connection") or "duckdb"
+        connection = work.fields.get("connection") or "duckdb"
         try:
             if connection == "duckdb":
                 result = self._on_duckdb(text, scalars, work)
@@ -72,14 +102,16 @@ class SQLExecutor:
         except TaskFailed:
             raise
         except Exception as error:
-            raise TaskFailed(type(error).__name__, str(getattr(error, "orig", None) or error).strip()) from error
-        return _outputs(result)
+            if work.stopped():
+                raise TaskFailed("Stopped", "the query was stopped") from None
+            raise TaskFailed(type(error).__name__, told(error)) from None
+        return outputs_of(result, work.fields.get("maxInline"))
 
-    def _on_duckdb(self, text: str, scalars: Mapping[str, Any], work: Work) -> _Result:
+    def _on_duckdb(self, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import duckdb
 
-        query, values = bound_sql(text, scalars, _identifiers(work, '"'), "$")
-        with duckdb.connect() as database:
+        query, values = bound_sql(text, scalars, _identifiers(work, quoted_identifier), "$")
+        with duckdb.connect() as database, _stoppable(work, database.interrupt):
             # Files that a query names lie beside the pipeline.
             database.execute(f"SET file_search_path = {_quoted(str(work.folder))}")
             for name, value in work.inputs.items():
@@ -88,29 +120,42 @@ class SQLExecutor:
                 elif _is_table(value):
                     database.register(name, value)
             count = len(database.extract_statements(query))
-            if count == 0:
-                raise TaskFailed("NoStatement", "the query holds no statement")
+            _counted(count, work)
             if count == 1:
-                return _selected(_one(database, query, values))
-            if work.fields.get("statements") != "many":
-                raise TaskFailed("ManyStatements", "the query holds several statements; write `statements: many` to run them all")
-            return _Result(database.execute(query, values or None).df())
+                return selected(_one(database, query, values))
+            return QueryResult(database.execute(query, values or None).df())
 
-    def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> _Result:
+    def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import pandas as pd
         import sqlalchemy
 
-        database = _engine(connection, work)
+        database = opened_database(connection, work, self.settings)
         try:
-            quote = database.dialect.identifier_preparer.initial_quote
+            quote = database.dialect.identifier_preparer.quote_identifier
             query, values = bound_sql(text, scalars, _identifiers(work, quote), ":")
-            with database.begin() as open_connection:
-                result = open_connection.execute(sqlalchemy.text(query), values)
-                if not result.returns_rows:
-                    return _Result(pd.DataFrame())
-                return _Result(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
+            parts = statements(query)
+            _counted(len(parts), work)
+            result = QueryResult(pd.DataFrame())
+            with database.begin() as opened, _stoppable(work, lambda: _cancel(opened)):
+                for part in parts:
+                    rows = opened.execute(sqlalchemy.text(part), {name: values[name] for name in values if f":{name}" in part})
+                    if rows.returns_rows:
+                        result = QueryResult(pd.DataFrame(rows.fetchall(), columns=list(rows.keys())))
+                    else:
+                        result = QueryResult(pd.DataFrame(), changed=max(rows.rowcount, 0))
+            return result
         finally:
             database.dispose()
+
+
+def _query(work: Work) -> str:
+    """The text of the query. Raises ``TaskFailed``."""
+    text = work.fields.get("query")
+    if text is None:
+        _, text = source_text(work, str(work.fields["file"]), "the query's file")
+        if "{{" in text:
+            raise TaskFailed("TemplateInSQL", f"`{work.fields['file']}` holds {{{{ }}}}: {_BOUND}")
+    return str(text)
 
 
 def _one(database: Any, query: str, values: dict[str, Any]) -> Any:
@@ -124,69 +169,48 @@ def _one(database: Any, query: str, values: dict[str, Any]) -> Any:
         raise
 
 
-class _Result(NamedTuple):
-    frame: Any
-    dates: frozenset[str] = frozenset()
-    """Columns of days, which pandas keeps as moments."""
+def _counted(count: int, work: Work) -> None:
+    if count == 0:
+        raise TaskFailed("NoStatement", "the query holds no statement")
+    if count > 1 and work.fields.get("statements") != "many":
+        raise TaskFailed("ManyStatements", "the query holds several statements; write `statements: many` to run them all")
 
 
-def _selected(relation: Any) -> _Result:
-    """The rows of one statement; none of one that gives none. The sum of integers is a HUGEINT, which would become a float and
-    lose digits: it becomes an integer where it fits into one."""
-    import duckdb
-    import pandas as pd
+@contextmanager
+def _stoppable(work: Work, interrupt: Callable[[], object]) -> Iterator[None]:
+    """While the block runs, a stop of the attempt interrupts its statement where the database works, not only here."""
+    done = threading.Event()
 
-    if relation is None:
-        return _Result(pd.DataFrame())
-    kinds = [str(kind) for kind in relation.types]
-    names = [quoted_identifier(name) for name in relation.columns]
-    dates = frozenset(name for name, kind in zip(relation.columns, kinds) if kind == "DATE")
-    if "HUGEINT" in kinds and len(set(names)) == len(names):
-        written = (f"CAST({name} AS BIGINT) AS {name}" if kind == "HUGEINT" else name for name, kind in zip(names, kinds))
-        try:
-            return _Result(relation.project(", ".join(written)).df(), dates)
-        except duckdb.ConversionException:
-            pass
-    return _Result(relation.df(), dates)
+    def stop() -> None:
+        if not climb([("interrupt", interrupt), ("interrupt again", interrupt)], done.wait, work.log):
+            work.note(f"`{work.attempt.node}` could not be stopped: its database does not answer; what it gives counts no more")
 
-
-_DRIVERS = {"postgresql": ("postgresql+psycopg", "postgres"), "postgres": ("postgresql+psycopg", "postgres")}
-"""What a URL without a driver means, and the extra that brings it."""
-
-
-def _engine(connection: Any, work: Work) -> Any:
-    """The database behind an SQLAlchemy URL, or ``{url, user, password}``. Raises ``TaskFailed`` when it cannot be spoken to."""
-    import sqlalchemy
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
-    given = connection if isinstance(connection, Mapping) else {"url": connection}
+    take_back = work.on_stop(stop)
     try:
-        url = sqlalchemy.make_url(given["url"])
-    except (ArgumentError, KeyError):
-        told = "`connection` is neither a URL, such as sqlite:///file.db, nor {url, user, password}"
-        raise TaskFailed("ConnectionError", told) from None
-    url = url.set(username=given.get("user", url.username), password=given.get("password", url.password))
-    driver, extra = _DRIVERS.get(url.drivername, (url.drivername, ""))
-    url = url.set(drivername=driver)
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:" and not url.database.startswith("file:"):
-        url = url.set(database=str(work.folder / url.database))
-    try:
-        return sqlalchemy.create_engine(url)
-    except NoSuchModuleError:
-        raise TaskFailed("ConnectionError", f"SQLAlchemy knows no database `{url.drivername}`") from None
-    except ModuleNotFoundError as error:
-        brings = f'pip install "yamlflow_nb[{extra}]"' if extra else f"pip install {error.name}"
-        raise TaskFailed("ModuleNotFoundError", f"`{url.drivername}` needs the package {error.name}: {brings}") from None
+        yield
+    finally:
+        done.set()
+        take_back()
 
 
-def _identifiers(work: Work, quote: str) -> dict[str, str]:
-    """Each ``{name}`` and what is written for it: one of the allowed names, quoted."""
+def _cancel(connection: Any) -> None:
+    """Cancel what a connection is doing: by the driver's own means where it has one."""
+    raw = connection.connection.dbapi_connection
+    for name in ("interrupt", "cancel"):
+        if hasattr(raw, name):
+            getattr(raw, name)()
+            return
+    connection.invalidate()
+
+
+def _identifiers(work: Work, quote: Callable[[str], str]) -> dict[str, str]:
+    """Each ``{name}`` and what is written for it: one of the allowed names, quoted; ``schema.table`` part by part."""
     written = {}
     for name, given in (work.fields.get("identifiers") or {}).items():
         value, allowed = (given.get("value"), given.get("allow")) if isinstance(given, Mapping) else (given, None)
         if not isinstance(value, str) or (allowed is not None and value not in allowed):
             raise TaskFailed("IdentifierNotAllowed", f"`{{{name}}}` is {value!r}, which is none of {', '.join(allowed or ())}")
-        written[name] = quoted_identifier(value, quote)
+        written[name] = ".".join(quote(part) for part in value.split("."))
     return written
 
 
@@ -204,33 +228,3 @@ def _source(reference: Mapping[str, Any]) -> str:
 def _quoted(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _outputs(result: _Result) -> dict[str, Any]:
-    frame = result.frame
-    outputs: dict[str, Any] = {"result": frame, "row_count": len(frame), "columns": [str(name) for name in frame.columns]}
-    if len(frame):
-        row = {str(name): _plain(frame[name].iloc[0]) for name in frame.columns}
-        days = {name: value.date() for name, value in row.items() if name in result.dates and value is not None}
-        outputs["first"] = row | days
-    return outputs
-
-
-def _plain(value: Any) -> Any:
-    """A cell as a plain value: missing ones are null, numpy's values Python's, timestamps datetimes, and what has no plain form
-    (an interval, a time of day) the text that the database shows. One odd column must not fail a query that went well."""
-    import datetime as dt
-
-    import pandas as pd
-
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    if isinstance(value, (pd.Timedelta, dt.timedelta, dt.time)):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
-        value = value.tolist()
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from yamlflow_nb.domain.typed_json import loads
 from yamlflow_nb.infrastructure.crash_points import crash_point
 
 _SCHEME = "artifact:"
@@ -32,17 +33,28 @@ class LocalArtifacts:
         return self._table(value)
 
     def read(self, reference: dict[str, Any]) -> Any:
-        """A data frame for a table's reference, else the file's path. Raises ``FileNotFoundError``."""
+        """A data frame for a table's reference, the value for a large value's (``of``), else the file's path.
+        Raises ``FileNotFoundError``."""
         path = self.find(f"{_SCHEME}{reference['sha256']}")
-        if "schema" not in reference:
-            return path
+        if "schema" in reference:
+            import pandas as pd
+
+            return pd.read_parquet(path)
+        return _value(path, str(reference["of"])) if "of" in reference else path
+
+    def named(self, name: str) -> Any:
+        """The object behind ``artifact:<sha256>``: a data frame or a file's path; behind ``artifact:<sha256>:<of>`` a value.
+        Raises ``FileNotFoundError``."""
+        path, of = self.find(name), name.removeprefix(_SCHEME).partition(":")[2]
+        if path.suffix != ".parquet":
+            return _value(path, of) if of else path
         import pandas as pd
 
         return pd.read_parquet(path)
 
     def find(self, name: str) -> Path:
         """The file behind ``artifact:<sha256>``. Raises ``FileNotFoundError``."""
-        digest = name.removeprefix(_SCHEME)
+        digest = name.removeprefix(_SCHEME).partition(":")[0]
         found = list((self.folder / digest[:2]).glob(f"{digest}.*")) if _DIGEST.match(digest) else []
         if not found:
             raise FileNotFoundError(f"there is no artifact {name}")
@@ -79,6 +91,18 @@ class LocalArtifacts:
             os.replace(scratch, kept)
             crash_point("after-artifact-rename")
         return {"path": str(kept), "format": ending, "size": kept.stat().st_size, "sha256": digest}
+
+
+def _value(path: Path, of: str) -> Any:
+    """A value that was too large to be kept with the others."""
+    if of == "array":
+        import numpy as np
+
+        return np.load(path, allow_pickle=False)
+    data = path.read_bytes()
+    if of == "bytes":
+        return data
+    return data.decode() if of == "string" else loads(data.decode())
 
 
 def _sha256(path: Path) -> str:

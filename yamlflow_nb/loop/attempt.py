@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import logging
-import threading
-import time
+import re
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +17,12 @@ from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
+from yamlflow_nb.loop.log_file import LogFile
+from yamlflow_nb.loop.mask import Mask
+from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
-
-_log = logging.getLogger("yamlflow_nb")
-_TRY_AGAIN = 1.0
-"""Seconds between two tries to keep outputs on a full disk."""
+from yamlflow_nb.loop.stop_signal import StopSignal
+from yamlflow_nb.loop.used_files import UsedFiles
 
 
 class _Begun(Work):
@@ -62,18 +59,23 @@ class AttemptJob:
         self._executor = executor
         self._artifacts = artifacts
         self._clock = clock
-        self._runs_folder = runs_folder
+        self._folder = attempt_folder(runs_folder, run.id, start.attempt)
         self._tell = tell
         self._may_start = may_start
         self._emitted = 0
-        self._logs = False
-        self._log_lock = threading.Lock()
+        self._mask = Mask()
+        self._log_file = LogFile(self._folder, clock.now)
+        self._files = UsedFiles(self._folder, lambda: earlier_attempts(self._folder), self._note)
         self._early: dict[str, Any] = {}
-        self.stopped = False
+        self._stop = StopSignal()
 
-    @cached_property
-    def _folder(self) -> Path:
-        return attempt_folder(self._runs_folder, self._run.id, self._start.attempt)
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """The attempt no longer counts: it does not begin, or whoever works at it is told to stop."""
+        self._stop.set()
 
     def __call__(self) -> None:
         if not self.stopped and self._may_start(self._run) and not self.stopped:
@@ -88,18 +90,31 @@ class AttemptJob:
         try:
             outputs = self._executed()
             crash_point("task-returned")
-            kept = self._kept(outputs)
+            kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
             missing = self._missing(kept)
             if missing is not None:
                 raise TaskFailed("OutputError", missing, outputs=kept)
         except TaskFailed as failure:
-            error = TaskError(failure.kind, failure.message)
-            return TaskFinished(self._clock.now(), key, "failed", self._kept_of_failed(failure), error, failure.exit_code)
+            error = TaskError(failure.kind, self._told(failure.message))
+            kept, code = self._kept_of_failed(failure), failure.exit_code
+            return TaskFinished(self._clock.now(), key, "failed", kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
-            text = TaskError(type(error).__name__, str(error) or type(error).__name__)
-            return TaskFinished(self._clock.now(), key, "failed", {}, text)
-        return TaskFinished(self._clock.now(), key, "completed", kept)
+            text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
+            return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
+        finally:
+            self._log_file.close()
+        return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
+
+    def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+        # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
+        shown = {name: self._mask.value(value) for name, value in outputs.items()}
+        kept = keep_outputs(shown, self._planned.outputs, self._artifacts, self._folder)
+        return {name: self._mask.value(value) for name, value in kept.items()}
+
+    def _told(self, message: str) -> str:
+        """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
+        return self._mask.text(message).encode("utf-8", "backslashreplace").decode()
 
     def _executed(self) -> Mapping[str, Any]:
         token = current_work.set(work := self._work())
@@ -113,20 +128,6 @@ class AttemptJob:
             )
         return outputs or {}
 
-    def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The outputs as they can be stored. On a full disk the work is not thrown away: it is tried until there is room."""
-        told = False
-        while True:
-            try:
-                return keep_outputs(outputs, self._planned.outputs, self._artifacts, self._folder)
-            except (TaskFailed, OSError) as error:
-                if self.stopped or not _no_room(error):
-                    raise
-            if not told:
-                _log.warning("no room for the outputs of `%s`: they are kept in memory until there is", self._planned.id)
-                told = True
-            time.sleep(_TRY_AGAIN)
-
     def _missing(self, outputs: Mapping[str, Any]) -> str | None:
         """Declared outputs are set, unless optional. What the task set early counts."""
         for name, declared in self._planned.outputs.items():
@@ -137,7 +138,7 @@ class AttemptJob:
     def _kept_of_failed(self, failure: TaskFailed) -> dict[str, Any]:
         """What a failed attempt had set is for ``retryWhen`` to look at; what cannot be kept of it is let go."""
         try:
-            return keep_outputs(failure.outputs, {}, self._artifacts, self._folder)
+            return self._kept(failure.outputs)
         except TaskFailed:
             return {}
 
@@ -158,6 +159,14 @@ class AttemptJob:
             output=self._output,
             progress=self._progress,
             log=self._log,
+            note=self._note,
+            used=self._files.add,
+            hide=self._mask.add,
+            masked=self._mask.text,
+            secret_names=_secret_names(self._planned),
+            earlier=lambda: earlier_attempts(self._folder),
+            stopped=self._stop.is_set,
+            on_stop=self._stop.on_stop,
         )
 
     def _emit(self, name: str, payload: Mapping[str, Any]) -> None:
@@ -171,31 +180,23 @@ class AttemptJob:
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:
-        kept = keep_outputs(values, self._planned.outputs, self._artifacts, self._folder)
+        kept = self._kept(values)
         self._early.update(kept)
         self._tell(self._run.id, TaskOutputSet(self._clock.now(), self._start.attempt, kept))
 
     def _progress(self, done: float, total: float | None, text: str) -> None:
-        self._run.progress[self._planned.id] = Progress(done, total, text)
-        self._run.tell()
+        if not self.stopped:
+            self._run.progress[self._planned.id] = Progress(done, total, self._mask.text(text))
+            self._run.tell()
 
     def _log(self, text: str) -> None:
-        """One record is one line: what a task logs cannot pass for another record."""
-        line = text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
-        if not self._logs:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._logs = True
-        with self._log_lock, (self._folder / "log.txt").open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{self._clock.now():.3f} {line}\n")
+        self._log_file.write(self._mask.text(text))
 
-
-def _no_room(error: BaseException | None) -> bool:
-    """Whether a full disk is behind an error."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-            return True
-        error = error.__cause__
-    return False
+    def _note(self, text: str) -> None:
+        text = self._mask.text(text)
+        self._log_file.write(text)
+        self._run.notes.setdefault(self._planned.id, []).append(text)
+        self._run.tell()
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:
@@ -206,3 +207,27 @@ def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Pat
     if key.item is not None:
         parts.append(f"x{key.item}")
     return runs_folder / execution_id / key.node / "-".join([*parts, f"a{key.number}"])
+
+
+def _secret_names(planned: PlannedNode) -> frozenset[str]:
+    """The secrets that a node's fields name in their expressions."""
+    parts = [part for bound in planned.bound_fields for part in bound.template.parts if not isinstance(part, str)]
+    return frozenset(str(read.path[1]) for part in parts for read in part.reads if read.path[0] == "secrets" and len(read.path) > 1)
+
+
+_ATTEMPT = re.compile(r"r(\d+)(?:-i(\d+))?(?:-x(\d+))?-a(\d+)")
+
+
+def earlier_attempts(folder: Path) -> list[Path]:
+    """The folders of the attempts at the same node and item before this one, newest first."""
+    own = _ATTEMPT.fullmatch(folder.name)
+    found: list[tuple[tuple[int, ...], Path]] = []
+    for other in folder.parent.iterdir() if own is not None and folder.parent.is_dir() else ():
+        name = _ATTEMPT.fullmatch(other.name)
+        if own is not None and name is not None and name[3] == own[3] and _rank(name) < _rank(own):
+            found.append((_rank(name), other))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _rank(name: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(name[group] or 0) for group in (1, 2, 4))

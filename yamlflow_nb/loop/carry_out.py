@@ -68,7 +68,7 @@ class CarryOut:
         elif isinstance(decision, StopTask):
             job = self._jobs.pop((run.id, decision.attempt), None)
             if job is not None:
-                job.stopped = True
+                job.stop()
         elif isinstance(decision, FinishExecution):
             crash_point("execution-ended")
             self.forget(run)
@@ -101,7 +101,7 @@ class CarryOut:
         """Nothing of an execution counts any more."""
         self._agenda.forget(run.id)
         for key in [key for key in self._jobs if key[0] == run.id]:
-            self._jobs.pop(key).stopped = True
+            self._jobs.pop(key).stop()
 
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt

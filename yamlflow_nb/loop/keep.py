@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import OutputDeclaration
+from yamlflow_nb.domain.typed_json import UnkeepableValue, dumps, loads
+from yamlflow_nb.domain.variable import is_tabular, type_of
 from yamlflow_nb.domain.work import TaskFailed
 
 INLINE_BYTES = 64 * 1024
@@ -15,66 +18,104 @@ INLINE_BYTES = 64 * 1024
 INLINE_BYTES_OF_A_NODE = 1024 * 1024
 _BY_REFERENCE = frozenset({"any", "file", "object"})
 """Declared types under which a reference to a large value may stand."""
+PLAIN_KINDS = "biufcSUmM"
+"""Of numpy's types those whose arrays hold no objects."""
+_ARRAY_ITEMS = 100
+"""A longer array of numpy is kept as such, in a file, unless it is declared ``array``."""
+
+
+class _Kept:
+    """One output: its value and how large that is, or what will make a reference of it."""
+
+    def __init__(self, value: Any = None, size: int = 0, refer: Callable[[], dict[str, Any]] | None = None) -> None:
+        self.value = value
+        self.size = size
+        self.refer = refer
 
 
 def keep_outputs(
     outputs: Mapping[str, Any], declared: Mapping[str, OutputDeclaration], artifacts: ArtifactStore, folder: Path
 ) -> dict[str, Any]:
-    """The outputs as they can be stored: data frames, series, paths and large values as references.
+    """The outputs as they can be stored: data frames, series, paths, long arrays and large values as references.
 
-    Raises ``TaskFailed`` of kind ``OutputError`` that names the output which cannot be kept. ``folder`` takes what has to
-    lie in a file on its way into the artifacts.
+    Raises ``TaskFailed`` of kind ``OutputError`` that names the output which cannot be kept, before anything is written.
+    ``folder`` takes what has to lie in a file on its way into the artifacts.
     """
-    kept: dict[str, Any] = {}
-    inline = 0
+    found: dict[str, _Kept] = {}
     for name, value in outputs.items():
         if not isinstance(name, str):
             raise TaskFailed("OutputError", f"output names are texts, but one is {name!r}")
         declaration = declared.get(name)
-        kept[name], size = _kept(name, value, declaration.type if declaration is not None else "any", artifacts, folder)
-        inline += size
+        found[name] = _looked_at(name, value, declaration.type if declaration is not None else "any", artifacts, folder)
+    inline = sum(kept.size for kept in found.values())
     if inline > INLINE_BYTES_OF_A_NODE:
         raise TaskFailed(
             "OutputError", f"the outputs are {_size(inline)} together; at most {_size(INLINE_BYTES_OF_A_NODE)} are kept as values"
         )
-    return kept
+    return {name: kept.value if kept.refer is None else kept.refer() for name, kept in found.items()}
 
 
-def _kept(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Path) -> tuple[Any, int]:
-    from yamlflow_nb.infrastructure.store.typed_json import UnkeepableValue, dumps, loads
+def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Path) -> _Kept:
+    if isinstance(value, Path):
+        if not value.is_file():
+            raise TaskFailed("OutputError", f"output `{name}` names a file that is not there: {value}")
+        return _Kept(refer=partial(_reference, name, value, artifacts))
+    if is_tabular(value):
+        return _Kept(refer=partial(_reference, name, value, artifacts))
+    if _is_long_array(value) and declared != "array":
+        return _Kept(refer=partial(_array, name, value, artifacts, folder))
+    if isinstance(value, (bytes, bytearray)) and len(value) > INLINE_BYTES:
+        return _large(name, value, bytes(value), "bytes", declared, artifacts, folder)
+    if type(value) is str and len(value) > INLINE_BYTES and value.isascii():
+        return _large(name, value, value.encode(), "string", declared, artifacts, folder)
+    text = _text(name, value)
+    size = len(text)
+    if size > INLINE_BYTES:
+        data = value.encode() if isinstance(value, str) else text.encode()
+        return _large(name, value, data, "string" if isinstance(value, str) else "json", declared, artifacts, folder)
+    # As it will come back from the store: numpy's numbers plain, and no longer the task's own object to change.
+    return _Kept(loads(text), size)
 
-    if isinstance(value, Path) or _is_tabular(value):
-        return _reference(name, value, artifacts), 0
-    if isinstance(value, (str, bytes, bytearray)) and len(value) > INLINE_BYTES:
-        return _large(name, value, declared, artifacts, folder), 0
+
+def _text(name: str, value: Any) -> str:
     try:
-        text = dumps(value)
+        return dumps(value, entering=True)
     except UnkeepableValue as error:
         raise TaskFailed("OutputError", f"output `{name}` cannot be kept: {error}") from None
     except RecursionError:
         raise TaskFailed("OutputError", f"output `{name}` cannot be kept: it is nested too deeply") from None
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > INLINE_BYTES:
-        return _large(name, text, declared, artifacts, folder, ".json"), 0
-    # As it will come back from the store: numpy's numbers plain, and no longer the task's own object to change.
-    return loads(text), size
 
 
-def _large(
-    name: str, value: str | bytes | bytearray, declared: str, artifacts: ArtifactStore, folder: Path, suffix: str = ""
-) -> dict[str, Any]:
-    """A large value goes by way of a file."""
-    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+_ENDINGS = {"string": ".txt", "bytes": ".bin", "json": ".json"}
+
+
+def _large(name: str, value: Any, data: bytes, form: str, declared: str, artifacts: ArtifactStore, folder: Path) -> _Kept:
+    """A large value goes by way of a file; ``of`` tells readers to give the value back, not the file."""
     if declared not in _BY_REFERENCE:
         limit = _size(INLINE_BYTES)
         raise TaskFailed(
             "OutputError",
             f"output `{name}` is {_size(len(data))}: beyond {limit} a value is kept as a file, but `{name}` is declared {declared}",
         )
+
+    def refer() -> dict[str, Any]:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"output-{name}{_ENDINGS[form]}"
+        path.write_bytes(data)
+        return {**_reference(name, path, artifacts), "of": form, "type": "bytes" if form == "bytes" else type_of(value)}
+
+    return _Kept(refer=refer)
+
+
+def _array(name: str, value: Any, artifacts: ArtifactStore, folder: Path) -> dict[str, Any]:
+    """An array in numpy's own format, which can hold no objects: reading it runs no code."""
+    import numpy as np
+
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"output-{name}{suffix or ('.txt' if isinstance(value, str) else '.bin')}"
-    path.write_bytes(data)
-    return _reference(name, path, artifacts)
+    path = folder / f"output-{name}.npy"
+    np.save(path, value, allow_pickle=False)
+    shape = [int(length) for length in value.shape]
+    return {**_reference(name, path, artifacts), "of": "array", "type": "array", "dtype": str(value.dtype), "shape": shape}
 
 
 def _reference(name: str, value: Any, artifacts: ArtifactStore) -> dict[str, Any]:
@@ -86,10 +127,10 @@ def _reference(name: str, value: Any, artifacts: ArtifactStore) -> dict[str, Any
         raise TaskFailed("OutputError", f"output `{name}` cannot be kept: {error or type(error).__name__}") from error
 
 
-def _is_tabular(value: Any) -> bool:
-    """A data frame or series, told by its class, so that nothing heavy is loaded to find out that it is none."""
+def _is_long_array(value: Any) -> bool:
     kind = type(value)
-    return kind.__name__ in ("DataFrame", "Series") and kind.__module__.partition(".")[0] in ("pandas", "polars")
+    is_array = kind.__module__ == "numpy" and kind.__name__ == "ndarray"
+    return is_array and value.size > _ARRAY_ITEMS and value.dtype.kind in PLAIN_KINDS
 
 
 def _size(count: int) -> str:

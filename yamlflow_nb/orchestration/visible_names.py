@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yamlflow_nb.domain.names import Absent, Namespace
+from yamlflow_nb.domain.secret_mark import SecretNames
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.lifecycle import TERMINAL
 
@@ -48,6 +49,8 @@ class StateNames:
             return SystemNames(self._state)
         if name == "custom":
             return CustomNames(self._state)
+        if name == "secrets":
+            return SecretNames()
         return Absent(name, None, None)
 
 

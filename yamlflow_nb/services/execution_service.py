@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
+from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
@@ -142,6 +143,20 @@ class ExecutionService:
         """The stored values under their full names."""
         return self._repository.variables(self._find(execution_id).id)
 
+    def logs(self, execution_id: str | None = None, node: str | None = None, *, follow: bool = False) -> Iterator[LogRecord]:
+        """What the attempts of a node said (of every node, in the document's order, without one); ``follow``: as it is said,
+        until the node has ended. Raises ``CommandError`` (YF701, YF704)."""
+        execution = self.get(execution_id)
+        if node is not None and node not in execution.nodes:
+            raise CommandError("YF704", f"`{execution.id}` has no node `{node}`", f"nodes: {', '.join(execution.nodes)}")
+        folder = self._loop.runs_folder / execution.id
+
+        def told() -> Iterator[LogRecord]:
+            for name in execution.nodes if node is None else [node]:
+                yield from attempt_log(folder, name, follow, lambda name=name: _is_over(execution, name))  # type: ignore[misc]
+
+        return told()
+
     def _find(self, execution_id: str | None) -> ExecutionRecord:
         if execution_id is None:
             newest = self._repository.executions(str(project_of(Path().absolute())), 1) or self._repository.executions(None, 1)
@@ -206,6 +221,14 @@ class ExecutionService:
         """Stop the loop and close the store."""
         self._loop.close()
         self._repository.close()
+
+
+_OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted", "paused"})
+
+
+def _is_over(execution: Execution, node: str) -> bool:
+    """Whether nothing more will be said for a node as things stand."""
+    return execution.nodes[node].state in _OVER or execution.status in _OVER
 
 
 def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:

@@ -7,16 +7,27 @@ import re
 from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
-from yamlflow_nb.domain.work import Work
+from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.channel import VARIABLE
 from yamlflow_nb.services.command_error import CommandError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def _work(verb: str) -> Work:
-    work = current_work.get()
+    work = _current()
     if work is None:
         raise CommandError("YF707", f"{verb}() was called outside of a task", "call it in the code of a task")
+    return work
+
+
+def _current() -> Work | None:
+    """The attempt in this thread, else the one that this process was started for: a notebook's kernel, a process of its own."""
+    work = current_work.get()
+    if work is None and os.environ.get(VARIABLE):
+        from yamlflow_nb.executors.far_work import far_work
+
+        return far_work()
     return work
 
 
@@ -41,7 +52,14 @@ def log(parts: tuple[Any, ...]) -> None:
 
 
 def secret(name: str) -> str:
-    """A secret's value, from the environment variable ``YAMLFLOW_SECRET_<NAME>``; raises ``CommandError`` (YF708)."""
+    """A secret's value: in a task from where the configuration says, and elsewhere from the environment variable
+    ``YAMLFLOW_SECRET_<NAME>``. Raises ``CommandError`` (YF708)."""
+    work = _current()
+    if work is not None:
+        try:
+            return work.secret(name)
+        except TaskFailed as failure:
+            raise CommandError("YF708", failure.message, f"set YAMLFLOW_SECRET_{name.upper()}, or say where it is") from None
     variable = f"YAMLFLOW_SECRET_{name.upper()}"
     value = os.environ.get(variable) if _NAME.fullmatch(name) else None
     if value is None:

@@ -66,7 +66,11 @@ def progress(told: Mapping[str, Any]) -> str:
 
 
 def details(node: Mapping[str, Any]) -> list[str]:
-    """What else is worth a line: the error of a failed node, the reason of a skipped one."""
+    """What else is worth a line: what its attempts noted, the error of a failed node, the reason of a skipped one."""
+    return [f"note: {one_line(note)}" for note in node.get("notes", ())] + _ending(node)
+
+
+def _ending(node: Mapping[str, Any]) -> list[str]:
     if node["error"]:
         kind = f"{node['error']['type']}: " if node["error"]["type"] else ""
         lines = [one_line(line) for line in f"{kind}{node['error']['message']}".splitlines() if line.strip()]

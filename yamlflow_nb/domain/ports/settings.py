@@ -1,0 +1,39 @@
+"""What is configured for a project: connections and secrets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Settings(Protocol):
+    """``folder`` is the definition's: the nearest configuration above it counts."""
+
+    def connection(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        """``{url, user, password}`` of a connection; None where there is none of this name."""
+
+    def connections(self, folder: Path) -> Sequence[str]:
+        """The names that are configured."""
+
+    def secret(self, folder: Path, name: str) -> str | None:
+        """A secret's value; None where there is none of this name."""
+
+    def modules(self, folder: Path) -> Sequence[str] | None:
+        """The modules from which functions of python tasks may come; None where any may."""
+
+
+class NoSettings:
+    """Nothing is configured."""
+
+    def connection(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        return None
+
+    def connections(self, folder: Path) -> Sequence[str]:
+        return ()
+
+    def secret(self, folder: Path, name: str) -> str | None:
+        return None
+
+    def modules(self, folder: Path) -> Sequence[str] | None:
+        return None

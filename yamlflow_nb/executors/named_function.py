@@ -1,0 +1,98 @@
+"""``module:name`` or a name of the kernel → the function."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from yamlflow_nb.domain.ports.settings import Settings
+from yamlflow_nb.domain.work import TaskFailed, Work
+
+_read: dict[str, tuple[str, int]] = {}
+"""Module → file and time of the version that is loaded, for modules beside a pipeline."""
+
+
+def named_function(name: str, work: Work) -> Callable[..., Any]:
+    """``module:name`` of a module beside the pipeline or an installed one, or a name of the kernel's own namespace.
+    Raises ``TaskFailed``."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        found = (work.namespace or {}).get(name)
+        if not callable(found):
+            raise TaskFailed(
+                "FunctionNotFound", f"there is no function `{name}` in the kernel; a module's is written `module:{name}`"
+            )
+        return cast("Callable[..., Any]", found)
+    try:
+        found = _module(module, work)
+        for step in attribute.split("."):
+            found = getattr(found, step)
+    except ModuleNotFoundError as error:
+        raise TaskFailed("ModuleNotFoundError", f"`{name}`: there is no module `{error.name}`") from None
+    except AttributeError:
+        raise TaskFailed("FunctionNotFound", f"`{name}`: the module `{module}` has no `{attribute}`") from None
+    if not callable(found):
+        raise TaskFailed("FunctionNotFound", f"`{name}` is no function")
+    return cast("Callable[..., Any]", found)
+
+
+def check_module(work: Work, settings: Settings) -> None:
+    """Where a configuration lists ``[python] modules``, functions come from these, or from beside the pipeline. Raises
+    ``TaskFailed``."""
+    module = str(work.fields.get("function") or "").partition(":")[0]
+    try:
+        allowed = settings.modules(work.folder)
+    except ValueError as error:
+        raise TaskFailed("ConfigurationError", str(error)) from None
+    if not module or allowed is None or ":" not in str(work.fields["function"]):
+        return
+    if (work.folder / f"{module}.py").is_file() or any(module == one or module.startswith(f"{one}.") for one in allowed):
+        return
+    known = ", ".join(allowed)
+    raise TaskFailed("ModuleNotAllowed", f"the module `{module}` is none of those that [python] modules allows: {known}")
+
+
+def _module(name: str, work: Work) -> Any:
+    """A module beside the pipeline before an installed one, and always as its file is now: two pipelines may each have their
+    ``helpers``, and a file that was edited since the last run must not run as it was."""
+    folder = str(work.folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    path = work.folder / f"{name}.py"
+    if not name.isidentifier() or not path.is_file():
+        return import_module(name)
+    work.used(path, path.read_bytes())
+    version = (os.path.realpath(path), path.stat().st_mtime_ns)
+    loaded = sys.modules.get(name)
+    if loaded is None or _read.get(name, _version_of(loaded)) != version:
+        loaded = _loaded(name, path)
+        _read[name] = version
+    return loaded
+
+
+def _version_of(module: ModuleType) -> tuple[str, int]:
+    file = getattr(module, "__file__", None)
+    return ("", 0) if file is None or not Path(file).is_file() else (os.path.realpath(file), 0)
+
+
+def _loaded(name: str, path: Path) -> Any:
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise
+    return module
