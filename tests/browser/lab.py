@@ -96,7 +96,8 @@ class Page:
 
     def shows(self, position: int, text: str, timeout: int = 30_000) -> None:
         """Waits until a cell's output holds a text."""
-        self.cell(position).locator(f".jp-OutputArea-output:has-text({json.dumps(text)})").first.wait_for(timeout=timeout)
+        holding = f".jp-OutputArea-output:has-text({json.dumps(text, ensure_ascii=False)})"
+        self.cell(position).locator(holding).first.wait_for(timeout=timeout)
 
     def outputs(self, position: int) -> int:
         return self.cell(position).locator(".jp-OutputArea-child").count()
