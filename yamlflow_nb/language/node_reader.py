@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
+from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode
 from yamlflow_nb.domain.expression import BoundTemplate, NodeExpressions
 from yamlflow_nb.domain.pipeline_definition import (
     BUILT_IN_EVENTS,
@@ -336,7 +336,7 @@ class NodeReader:
             better = suggested(value)
             # What else speaks of the node would have to follow.
             alone = len(reading.found) < _MOST_MENDED and reading.document.source.text.count(value) == 1
-            alone = alone and better not in RESERVED_NAMES and not self.is_taken(better)
+            alone = alone and better not in RESERVED_NAMES and not reading.is_node(better)
             reading.report(
                 "YF135", place, f"{shown(value)} is no id", f"ids are [a-z][a-z0-9_]*, for example `{better}`",
                 replace=(f"write `{better}`", better) if alone else None,
@@ -346,13 +346,6 @@ class NodeReader:
         elif value in RESERVED_NAMES:
             reading.report("YF137", place, f"`{value}` is reserved", f"reserved: {', '.join(sorted(RESERVED_NAMES))}")
         return str(value)
-
-    def is_taken(self, name: str) -> bool:
-        """Whether a node of the document has this id."""
-        nodes = self.reading.document.find(("nodes",))
-        items = nodes.items if isinstance(nodes, SequenceNode) else ()
-        ids = (item.items.get("id") for item in items if isinstance(item, MappingNode))
-        return any(isinstance(one, ScalarNode) and one.text == name for one in ids)
 
     def what(self, path: Path, node: MappingNode, own: dict[str, DocumentNode], written: Written) -> None:
         """What the node does: a task that it names, or one written in the node itself."""

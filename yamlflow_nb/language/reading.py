@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
@@ -13,7 +14,7 @@ from yamlflow_nb.language.durations import FORMS, meant_duration, parse_duration
 from yamlflow_nb.language.expression_parser import parse_trigger
 from yamlflow_nb.language.locate import diagnostic_at, diagnostic_for, place_of
 from yamlflow_nb.language.nearest import nearest
-from yamlflow_nb.language.problem import ExpressionSyntaxError
+from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
 from yamlflow_nb.language.quoting import quoted, shown
 from yamlflow_nb.language.value_parser import parse_template
 
@@ -125,7 +126,18 @@ class Reading:
 
     def problems(self, path: Path, error: ExpressionSyntaxError) -> None:
         if len(self.found) < _MOST_FINDINGS:
-            self.found += [diagnostic_for(self.document, path, problem) for problem in error.problems]
+            self.found += [diagnostic_for(self.document, path, self._if_of_node(problem)) for problem in error.problems]
+
+    def _if_of_node(self, problem: Problem) -> Problem:
+        """A problem without its fix where that is for a node which there is not."""
+        return problem if problem.node is None or self.is_node(problem.node) else replace(problem, fix=None)
+
+    def is_node(self, name: str) -> bool:
+        """Whether a node of the document has this id."""
+        nodes = self.document.find(("nodes",))
+        items = nodes.items if isinstance(nodes, SequenceNode) else ()
+        ids = (item.items.get("id") for item in items if isinstance(item, MappingNode))
+        return any(isinstance(one, ScalarNode) and one.text == name for one in ids)
 
 
 def kind_of(node: DocumentNode) -> str:

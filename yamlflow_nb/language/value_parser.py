@@ -58,9 +58,9 @@ _REFUSED: dict[type, tuple[str, str]] = {
 }
 
 
-def _tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
-    """The tokens from a place on. Behind a quote that nothing closes no more texts are looked for: each try would go to
-    the end."""
+def value_tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
+    """The tokens of a value expression from a place on. Behind a quote that nothing closes no more texts are looked for: each
+    try would go to the end."""
     pattern = _TOKEN
     while (found := pattern.match(text, position)) is not None:
         if found.lastgroup == "other" and found.group() in "'\"":
@@ -72,7 +72,7 @@ def _tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
 def closing_braces(text: str, opened: int) -> int:
     """The offset behind the first ``}}`` that closes ``{{`` at ``opened``, outside string literals and brackets; -1 if none."""
     depth, position = 0, opened + 2
-    for found in _tokens(text, position):
+    for found in value_tokens(text, position):
         kind = found.lastgroup
         if kind == "close" and depth == 0:
             return found.start() + 2 if text.startswith("}}", found.start()) else -1
@@ -175,7 +175,7 @@ class _ValueParser:
             )
         opened: list[tuple[str, int]] = []
         tokens = unary = 0
-        for found in _tokens(self.inner):
+        for found in value_tokens(self.inner):
             kind, token, at = found.lastgroup, found.group(), base + found.start()
             if kind == "space":
                 continue
