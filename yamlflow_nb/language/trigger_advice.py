@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import NoReturn
 
 from yamlflow_nb.domain.pipeline_definition import BUILT_IN_EVENTS, PIPELINE_EVENTS
@@ -93,8 +94,6 @@ def no_condition(text: str, word: str, start: int, end: int) -> NoReturn:
         refuse_for("YF201", message, start, end, written, f"write {written}")
     if behind == "(" and word.lower() in _QUANTIFIERS:
         refuse_for("YF201", f"`{word}(...)` is written in small letters", start, end, word.lower())
-    if behind == ":" and re.fullmatch(r"events?|evt|ev", word, re.IGNORECASE):
-        refuse_for("YF201", f"`{word}:` is no event: an event atom begins with `event:`", start, end, "event", _EXAMPLE)
     if word in _OTHERS:
         refuse("YF201", f"`{word}` is no condition", start, end, _OTHERS[word])
     _bare_value(text, start)
@@ -181,12 +180,30 @@ def stray(text: str, start: int) -> NoReturn:
     if behind == "{%":
         hint = "an expression has no statements; a choice is {{ x if condition else y }}, or two nodes with their startWhen"
         refuse("YF201", "`{%` begins a statement of Jinja", start, start + 2, hint)
-    if char == "$":
-        _dollar(text, start)
+    for sign, advice in _BY_SIGN.items():
+        if char in sign:
+            advice(text, start)
     problem = lookalike("YF201", text, start, range(len(text)))
     if problem is not None:
-        raise ExpressionSyntaxError([problem])
+        # No dash and no quotation mark has a meaning here: another one would be as wrong.
+        usable = problem.fix is not None and not any(edit[2] in ("-", "'", '"') for edit in problem.fix[1])
+        raise ExpressionSyntaxError([problem if usable else replace(problem, fix=None)])
     refuse("YF201", f"{char!r} has no meaning in a trigger", start, start + 1, _SIGN_HINTS.get(char))
+
+
+def _event_word(text: str, start: int) -> None:
+    """``events:a.completed``"""
+    word = re.search(r"(?i)\b(?:events?|evt|ev)\s*\Z", text[:start])
+    if word is not None:
+        refuse_for("YF204", f"an event atom begins with `event:`, not `{word[0]}:`", word.start(), start, "event", _EXAMPLE)
+
+
+def _quotes(text: str, start: int) -> None:
+    """Quotes around the whole expression, within those of YAML."""
+    inner = text.strip()
+    if start == len(text) - len(text.lstrip()) and len(inner) > 1 and inner[-1] in _QUOTATION:
+        fix = ("remove the quotes", [(start, start + 1, ""), (start + len(inner) - 1, start + len(inner), "")])
+        refuse("YF201", "the expression has quotes of its own within those of YAML", start, start + 1, None, fix)
 
 
 def _dollar(text: str, start: int) -> None:
@@ -197,3 +214,7 @@ def _dollar(text: str, start: int) -> None:
     single = re.compile(r"\$\{([^{}]*)\}").match(text, start)
     if single is not None:
         refuse_for("YF201", "`${...}` is written `{{ ... }}`", start, single.end(), f"{{{{ {single[1].strip()} }}}}")
+
+
+_QUOTATION = "'\"\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+_BY_SIGN = {"$": _dollar, ":": _event_word, _QUOTATION: _quotes}

@@ -15,14 +15,17 @@ from typing import NoReturn
 
 from yamlflow_nb.domain.expression import Guard, NameRead, Template, ValueExpression
 from yamlflow_nb.language.functions import FUNCTIONS, GUARDS
-from yamlflow_nb.language.nearest import nearest
+from yamlflow_nb.language.lookalikes import latin, lookalike
 from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
+from yamlflow_nb.language.value_advice import OPERATORS, SYNONYMS, Token, function_for, question, syntax_problem, unclosed_bracket
 
 MOST_CHARACTERS = 4096
 MOST_NODES = 400
 MOST_DEPTH = 48
 MOST_BITS = 256
 MOST_TEXT = 10_000
+MOST_EXPRESSIONS = 1_000
+"""In one text."""
 
 _STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _BESIDE_TEXTS = (
@@ -108,6 +111,9 @@ def parse_template(text: str) -> Template | None:
         if position < 0:
             raise unclosed(text, opened)
         parts.append(parse_value(text, opened, position))
+        if len(parts) > 2 * MOST_EXPRESSIONS:
+            message = f"a text holds at most {MOST_EXPRESSIONS:,} `{{{{ }}}}`"
+            raise ExpressionSyntaxError([Problem("YF209", message, opened, opened + 2, "build the text in a task")])
         opened = text.find("{{", position)
     if position < len(text):
         parts.append(text[position:])
@@ -130,6 +136,9 @@ def _lone_name(text: str, path: list[str], start: int) -> ValueExpression:
 def unclosed(text: str, opened: int) -> ExpressionSyntaxError:
     """The finding for a ``{{`` that nothing closes."""
     hint = "close it with }}; a literal {{ in a text is written {{ '{{' }}"
+    bracket = unclosed_bracket(value_tokens(text, opened + 2), text)
+    if bracket is not None:
+        return ExpressionSyntaxError([bracket])
     return ExpressionSyntaxError([Problem("YF213", "`{{` is never closed by `}}`", opened, opened + 2, hint)])
 
 
@@ -184,17 +193,15 @@ class _ValueParser:
             if kind == "open":
                 opened.append((token, at))
             elif kind == "close" and opened:
-                opened.pop()
+                self._closed(token, at, *opened.pop())
             elif kind == "foreign":
                 self._foreign(token, at, found.start())
             elif kind == "other" or token in ("~", "^", "&", "?"):
-                quote = token in "'\""  # noqa: S105
-                message = (
-                    f"the text that begins with {token} is not closed" if quote else f"{token!r} has no meaning in an expression"
-                )
-                self._fail("YF202" if quote else "YF208", message, at, at + 1)
+                self._odd(token, at)
             elif token == "=":  # noqa: S105
                 self._assignment(at, found.start())
+            elif kind == "word" and not token.isascii() and (meant := latin(token)) is not None:
+                self._letters(token, at, meant)
             if len(opened) > MOST_DEPTH or unary > MOST_DEPTH or tokens > 3 * MOST_NODES:
                 self._fail(
                     "YF209",
@@ -205,6 +212,40 @@ class _ValueParser:
         if opened:
             token, at = opened[-1]
             self._fail("YF202", f"`{token}` is never closed", at, at + 1)
+
+    def _closed(self, token: str, at: int, opening: str, opened: int) -> None:
+        if f"{opening}{token}" not in ("()", "[]", "{}"):
+            self._fail("YF202", f"`{token}` does not close the `{opening}` before it", at, at + 1)
+
+    def _odd(self, token: str, at: int) -> NoReturn:
+        """A sign that the language does not have."""
+        inside = range(self.start + 2, self.end - 2)
+        texts = [found.span() for found in value_tokens(self.inner) if found.lastgroup == "string"]
+        skipped = frozenset(place + self.start + 2 for first, last in texts for place in range(first, last))
+        if token == "?":  # noqa: S105
+            tokens = self._listed()
+            number = next(index for index, one in enumerate(tokens) if one.start == at)
+            raise ExpressionSyntaxError([question(tokens, number, self.text, self.start, self.end)])
+        problem = lookalike("YF208", self.text, at, inside, skipped)
+        if problem is not None:
+            raise ExpressionSyntaxError([problem])
+        if token in ("'", '"'):
+            self._fail("YF202", f"the text that begins with {token} is not closed", at, at + 1)
+        self._fail("YF208", f"{token!r} has no meaning in an expression", at, at + 1)
+
+    def _letters(self, token: str, at: int, meant: str) -> NoReturn:
+        """A name with a letter of another script that looks like one of ours."""
+        first = next(place for place, char in enumerate(token) if not char.isascii())
+        problem = lookalike("YF208", self.text, at + first, range(at, at + len(token)))
+        message = problem.message if problem is not None else f"`{token}` has letters of another script"
+        self._fail(
+            "YF208", message, at + first, at + first + 1, f"write {meant}", (f"write `{meant}`", [(at, at + len(token), meant)])
+        )
+
+    def _listed(self) -> list[Token]:
+        base = self.start + 2
+        found = (one for one in value_tokens(self.inner) if one.lastgroup != "space")
+        return [Token(str(one.lastgroup), one.group(), base + one.start()) for one in found]
 
     def _foreign(self, token: str, at: int, position: int) -> None:
         if token in _WORDS:
@@ -217,6 +258,8 @@ class _ValueParser:
             end = at + 6 + (name.end() if name else 0)
             hint = 'write "event:a.completed && {{ a.n > 0 }}"'
             self._fail("YF207", "`event:` stands outside {{ }}", at, end, hint, self._event_outside(at, end))
+        if token == "**" and re.search(r"[(,]\s*\Z", self.inner[:position]):  # noqa: S105
+            self._fail("YF208", "`**` hands over no arguments: each is written by itself", at, at + 2)
         reasons = {
             "**": "powers are not in the language",
             ";": "an expression is one value; `;` is not in the language",
@@ -236,6 +279,10 @@ class _ValueParser:
 
     def _assignment(self, at: int, position: int) -> None:
         """A lone ``=`` is right only before a function's named argument."""
+        if self.inner[:position].endswith(("==", "!=")):
+            kept = self.inner[position - 2 : position]
+            fix = (f"write `{kept}`", [(at, at + 1, "")])
+            self._fail("YF212", f"`{kept}=` is written `{kept}`", at - 2, at + 1, None, fix)
         before = self.inner[:position].rstrip()
         depth = before.count("(") - before.count(")")
         if depth <= 0 or not re.search(r"[(,]\s*[A-Za-z_]\w*$", before):
@@ -257,16 +304,14 @@ class _ValueParser:
                     return ast.parse(source, mode="eval").body
             return ast.parse(source, mode="eval").body
         except SyntaxError as error:
+            problem = syntax_problem(self._listed(), self.text)
+            if problem is not None:
+                raise ExpressionSyntaxError([problem]) from None
             at = self.start + 1 + _characters(source, (error.offset or 1) - 1)
             at = min(max(at, self.start + 2), self.end - 3)
             message = error.msg.split("(")[0].strip() if error.msg else "this is no expression"
-            self._fail(
-                "YF210",
-                f"this is no value expression: {message}",
-                at,
-                at + 1,
-                "names, values, operators and functions of the table",
-            )
+            hint = "names, values, operators and functions of the table"
+            self._fail("YF210", f"this is no value expression: {message}", at, at + 1, hint)
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
             self._fail("YF209", f"the expression is beyond the limits: {type(error).__name__}", self.start, self.end)
 
@@ -335,6 +380,8 @@ class _ValueParser:
         if depth > MOST_DEPTH or self.count > MOST_NODES:
             self._refuse(node, f"the expression has more than {MOST_NODES} parts or {MOST_DEPTH} levels", code="YF209")
         kind = type(node)
+        if kind is ast.Set:
+            self._braces(node)
         if kind in _REFUSED:
             what, hint = _REFUSED[kind]
             self._refuse(node, f"{what} is not in the language of value expressions", hint)
@@ -343,6 +390,13 @@ class _ValueParser:
             self._refuse(node, f"{kind.__name__} is not in the language of value expressions")
         checked: ast.expr = handler(self, node, depth + 1, guard)  # type: ignore[operator]
         return checked
+
+    def _braces(self, node: ast.AST) -> None:
+        """``{{ a.n }}`` within ``{{ }}``, which is a set of a set for Python."""
+        first, last = self.place(node)
+        if self.text.startswith("{{", first) and self.text.endswith("}}", first, last):
+            fix = ("remove the inner braces", [(first, first + 2, ""), (last - 2, last, "")])
+            self._fail("YF208", "`{{ }}` stands within `{{ }}`", first, last, "one pair of braces is enough", fix)
 
     def _constant(self, node: ast.Constant, depth: int, guard: Guard) -> ast.expr:
         value = node.value
@@ -428,10 +482,12 @@ class _ValueParser:
             elif isinstance(right, ast.Call):
                 call = ast.Call(right.func, [node.left, *right.args], right.keywords)
             else:
+                if isinstance(right, ast.Name):
+                    self._no_function(right)
                 self._refuse(right, "behind `|` stands a function: x | default(0)")
             return self._call(ast.copy_location(call, node), depth, guard)
         if not isinstance(node.op, _ARITHMETIC):
-            self._refuse(node, f"{type(node.op).__name__} is not in the language")
+            self._refuse(node, f"`{OPERATORS[type(node.op).__name__]}` is not in the language of value expressions")
         node.left = self._checked(node.left, depth, "plain")
         node.right = self._checked(node.right, depth, "plain")
         return node
@@ -441,12 +497,32 @@ class _ValueParser:
         return node
 
     def _compare(self, node: ast.Compare, depth: int, guard: Guard) -> ast.expr:
-        for operator in node.ops:
+        for number, operator in enumerate(node.ops):
             if not isinstance(operator, _COMPARISONS):
-                self._refuse(node, "`is` is not in the language; compare with ==")
+                self._identity(node, number)
         node.left = self._checked(node.left, depth, "plain")
         node.comparators = [self._checked(value, depth, "plain") for value in node.comparators]
         return node
+
+    def _identity(self, node: ast.Compare, number: int) -> NoReturn:
+        """``is``: of Python with ``None``, of template languages with ``defined``."""
+        left, right = (node.left, *node.comparators)[number], node.comparators[number]
+        (first, before), (after, last) = self._outer(left), self._outer(right)
+        negated = isinstance(node.ops[number], ast.IsNot)
+        tested = right.operand if isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.Not) else right
+        if isinstance(tested, ast.Name) and tested.id in ("defined", "undefined", "none"):
+            absent = negated is (tested.id == "defined")
+            test = "{} != null" if negated else "{} == null"
+            if tested.id != "none":
+                test = "not defined({})" if absent else "defined({})"
+            written = test.format(self.text[first:before])
+            self._fail(
+                "YF208", "`is` asks nothing here", first, last, f"write {written}", (f"write `{written}`", [(first, last, written)])
+            )
+        sign = "!=" if negated else "=="
+        value = "null" if isinstance(right, ast.Constant) and right.value is None else self.text[after:last]
+        fix = (f"write `{sign} {value}`", [(before, last, f" {sign} {value}")])
+        self._fail("YF208", f"`is` is not in the language; compare with {sign}", *self.place(node), f"write {sign} {value}", fix)
 
     def _choice(self, node: ast.IfExp, depth: int, guard: Guard) -> ast.expr:
         node.test = self._checked(node.test, depth, "plain")
@@ -468,24 +544,12 @@ class _ValueParser:
 
     def _call(self, node: ast.Call, depth: int, guard: Guard) -> ast.expr:
         if isinstance(node.func, ast.Attribute):
-            name = node.func.attr
-            hint = f"write {name}(x, ...)" if name in FUNCTIONS else _METHODS.get(name, "functions of the table only")
-            self._refuse(node.func, f"`.{name}()` is a method; values have none", hint, "YF214")
+            self._method(node, node.func)
         if not isinstance(node.func, ast.Name):
             self._refuse(node, "only functions of the table can be called")
         name = node.func.id
-        function = FUNCTIONS.get(name)
-        if function is None:
-            close = nearest(name, FUNCTIONS)
-            at = self.place(node.func)
-            fix = (f"write `{close}`", [(*at, close)]) if close else None
-            self._fail(
-                "YF206",
-                f"there is no function `{name}`",
-                *at,
-                f"did you mean `{close}`?" if close else "see the table of functions",
-                fix,
-            )
+        if name not in FUNCTIONS:
+            self._no_function(node.func)
         self._arguments(node, name)
         inner: Guard = "peek" if name == "peek" else "default" if name in GUARDS else "plain"
         if guard == "peek":
@@ -499,6 +563,27 @@ class _ValueParser:
         for keyword in node.keywords:
             keyword.value = self._checked(keyword.value, depth, inner if keyword.arg == "x" else "plain")
         return node
+
+    def _no_function(self, node: ast.Name) -> NoReturn:
+        close = function_for(node.id)
+        at = self.place(node)
+        fix = (f"write `{close}`", [(*at, close)]) if close else None
+        hint = f"did you mean `{close}`?" if close else "see the table of functions"
+        self._fail("YF206", f"there is no function `{node.id}`", *at, hint, fix)
+
+    def _method(self, node: ast.Call, func: ast.Attribute) -> NoReturn:
+        """``a.name.upper()``: written as the function of the table, where there is one."""
+        name, fix = func.attr, None
+        meant = name if name in FUNCTIONS else SYNONYMS.get(name.lower().replace("_", ""))
+        hint = _METHODS.get(name, "functions of the table only")
+        if meant is not None:
+            first, last = self.place(node)
+            value = self.text[first : self._outer(func.value)[1]]
+            arguments = [self.text[slice(*self.place(one))] for one in node.args]
+            written = f"{meant}({', '.join([value, *arguments])})"
+            hint = f"write {written}"
+            fix = (f"write `{written}`", [(first, last, written)]) if not node.keywords else None
+        self._refuse(func, f"`.{name}()` is a method; values have none", hint, "YF214", fix)
 
     def _arguments(self, node: ast.Call, name: str) -> None:
         """Arguments by position or by the names of the table."""
