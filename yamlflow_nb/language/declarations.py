@@ -219,7 +219,7 @@ def _report_fields(reading: Reading, path: Path, kind: TaskType, error: Validati
         told.add(name)
         message = str(detail["msg"]).removeprefix("Value error, ")
         if detail["type"] == "missing":
-            reading.report("YF122", path, f"a `{kind.name}` task needs `{name}`")
+            reading.missing(path, name, f"a `{kind.name}` task needs `{name}`")
         elif name:
             said = f"`{name}`: {message[:1].lower()}{message[1:]}".replace("input should be", "must be")
             words = re.findall(r"'([^']*)'", message) if detail["type"] == "literal_error" and len(detail["loc"]) == 1 else ()
@@ -243,7 +243,7 @@ def task_definition(reading: Reading, path: Path, node: DocumentNode) -> TaskDef
     items = dict(node.items)
     where = items.pop("type", None)
     if where is None:
-        reading.report("YF122", path, f"the task `{name}` needs `type`", on_key=True)
+        reading.missing(path, "type", f"the task `{name}` needs `type`", on_key=True)
         return None
     kind = task_type(reading, (*path, "type"), where)
     given = inputs(reading, (*path, "inputs"), items.pop("inputs")) if "inputs" in items else None

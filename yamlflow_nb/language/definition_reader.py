@@ -70,7 +70,7 @@ def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> t
         values["outputs"] = _outputs(reading, root.items["outputs"], parsed)
     definition = PipelineDefinition.of(values)
     definition._parsed, definition._document = parsed, document
-    return definition, reading.found
+    return definition, reading.findings
 
 
 # The head -------------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _name(reading: Reading, root: MappingNode, values: dict[str, Any]) -> None:
     node = root.items.get("name")
     if node is None:
         hint = "put `name: my_pipeline` in the first line"
-        reading.report("YF122", ("name",), "a pipeline needs `name`", hint)
+        reading.missing((), "name", "a pipeline needs `name`", hint, at=("name",))
         return
     # A number is no name in quotes either.
     value = node.text if type(node) is ScalarNode and node.text else text(reading, ("name",), node)
@@ -170,7 +170,8 @@ def _nodes(
 ) -> tuple[NodeDefinition, ...]:
     node = root.items.get("nodes")
     if node is None:
-        reading.report("YF122", ("nodes",), "a pipeline needs `nodes`", "- id: first\n  type: python")
+        hint = "for example nodes: [{id: first, type: python, code: pass}]"
+        reading.missing((), "nodes", "a pipeline needs `nodes`", hint, at=("nodes",))
         return ()
     if not isinstance(node, SequenceNode):
         hint = "begin each with a dash: `- id: extract`"

@@ -100,7 +100,7 @@ def _when(name: str, option: str, reading: Reading, path: Path, node: DocumentNo
         if key not in ("when", option):
             reading.unknown_key((*path, key), ("when", option), node.items, f"`{name}`")
     if "when" not in node.items:
-        reading.report("YF122", path, f"`{name}` needs `when`", on_key=True)
+        reading.missing(path, "when", f"`{name}` needs `when`", on_key=True)
         return None
     when = node.items["when"]
     expression = reading.trigger((*path, "when"), when)
@@ -321,7 +321,7 @@ class NodeReader:
         place = (*path, "id")
         written = node.items.get("id")
         if written is None:
-            reading.report("YF122", path, "a node needs `id`")
+            reading.missing(path, "id", "a node needs `id`")
             return f"?{path[-1]}"
         # A number is no id in quotes either.
         numeric = type(written) is ScalarNode and written.text and not NAME.match(written.text)
@@ -364,7 +364,7 @@ class NodeReader:
             return
         if inline is None:
             known = ", ".join(sorted(reading.task_types))
-            reading.report("YF122", path, "a node needs `type` or `taskDefinition`: what it does", f"types: {known}")
+            reading.missing(path, "type", "a node needs `type` or `taskDefinition`: what it does", f"types: {known}")
             return
         kind = reading.task_types.get(inline.value) if _is_text(inline) else None  # type: ignore[union-attr]
         if kind is None:

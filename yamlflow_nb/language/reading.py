@@ -34,6 +34,8 @@ class Reading:
         self.task_types = task_types
         self.found: list[Diagnostic] = []
         self._triggers: dict[str, TriggerNode] = {}
+        self._meant: set[tuple[Path, str]] = set()
+        self._missing: dict[tuple[Path, str], Diagnostic] = {}
 
     def report(
         self,
@@ -71,7 +73,24 @@ class Reading:
         close = self.near(name, [other for other in names if other not in present])
         hint = f"did you mean `{close}`?" if close else f"known here: {', '.join(names)}"
         replace = (f"write `{close}`", close) if close else None
+        if close:
+            self._meant.add((path[:-1], close))
         self.report("YF121", path, f"{what} has no field {shown(name)}", hint, on_key=True, replace=replace)
+
+    def missing(
+        self, path: Path, name: str, message: str, hint: str | None = None, *, on_key: bool = False, at: Path | None = None
+    ) -> None:
+        """A field that the mapping at ``path`` needs; told there, or ``at`` another place."""
+        before = len(self.found)
+        self.report("YF122", path if at is None else at, message, hint, on_key=on_key)
+        if len(self.found) > before:
+            self._missing[path, name] = self.found[-1]
+
+    @property
+    def findings(self) -> list[Diagnostic]:
+        """What is found, without the fields that are missing only because their names are mistyped."""
+        told = [one for place, one in self._missing.items() if place in self._meant]
+        return [one for one in self.found if not any(one is other for other in told)] if told else self.found
 
     def wrong(self, path: Path, node: DocumentNode, expected: str, hint: str | None = None) -> Any:
         """A value that is not what is expected."""
@@ -275,7 +294,7 @@ def record(fields: Mapping[str, Reader], required: tuple[str, ...] = ()) -> Read
                 values[name] = value
         for name in required:
             if name not in node.items:
-                reading.report("YF122", path, f"{_name(path)} needs `{name}`", on_key=True)
+                reading.missing(path, name, f"{_name(path)} needs `{name}`", on_key=True)
         return values
 
     return read
