@@ -10,7 +10,7 @@ from pydantic import model_validator
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, only_reads, quoted_identifier
+from yamlflow_nb.executors.bound_sql import bound_sql, only_reads, parameters_of, quoted_identifier
 from yamlflow_nb.executors.declared import is_reference, text_of
 
 _BOUND = "values go in as bind parameters: write `:name` in the query and bind it by inputBindings"
@@ -42,6 +42,7 @@ TASK_TYPE = TaskType(
     on_interrupt="ask",
     repeatable=lambda fields: isinstance(fields.get("query"), str) and only_reads(fields["query"]),
     no_templates={"query": _BOUND},
+    parameters=("query", parameters_of),
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )
 

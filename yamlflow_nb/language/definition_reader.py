@@ -28,6 +28,7 @@ from yamlflow_nb.language.reading import (
     text,
     texts,
 )
+from yamlflow_nb.language.schedules import schedule
 
 LONGEST_NAME = 64
 _API = re.compile(r"yamlflow/v([0-9]+)(?:\.([0-9]+))?(?:(?:alpha|beta)[0-9]*)?\Z")
@@ -215,31 +216,6 @@ def _outputs(reading: Reading, node: DocumentNode, parsed: ParsedExpressions) ->
 
 # Fields of the pipeline -----------------------------------------------------------------------------------------------
 
-_SCHEDULE_STARTS = ("cron", "every", "at", "onEvent", "onFile")
-_SCHEDULE_FIELDS = record(
-    {
-        "cron": text, "every": duration, "at": any_of(text, str, texts), "onEvent": anything, "onFile": anything, "timezone": text,
-        "catchUp": one_of("none", "last", "all"), "inputs": anything,
-    }
-)  # fmt: skip
-
-
-def _one_schedule(reading: Reading, path: Path, node: DocumentNode) -> Any:
-    value = _SCHEDULE_FIELDS(reading, path, node)
-    if value is not INVALID and isinstance(node, MappingNode):
-        given = [name for name in _SCHEDULE_STARTS if name in node.items]
-        if len(given) != 1:
-            what = f"`{given[0]}` and `{given[1]}`" if given else "none of them"
-            reading.report("YF122", path, f"a schedule has exactly one of {', '.join(_SCHEDULE_STARTS)}; this has {what}")
-    return value
-
-
-_SCHEDULES = list_of(_one_schedule)
-
-
-def _schedule(reading: Reading, path: Path, node: DocumentNode) -> Any:
-    return (_SCHEDULES if isinstance(node, SequenceNode) else _one_schedule)(reading, path, node)
-
 
 def _pools(reading: Reading, path: Path, node: DocumentNode) -> Any:
     if not isinstance(node, MappingNode):
@@ -258,7 +234,7 @@ _FIELDS: dict[str, Reader] = {
     "inputVariables": declarations.inputs,
     "timeout": duration,
     "resources": record({"pools": _pools}),
-    "schedule": _schedule,
+    "schedule": schedule,
     "concurrency": record(
         {"limit": integer_from(1), "policy": one_of("queue", "skip", "cancelRunning", "fail"), "group": anything},
         required=("limit",),

@@ -18,7 +18,7 @@ from yamlflow_nb.domain.pipeline_definition import (
 )
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.quoting import as_scalar, shown
+from yamlflow_nb.language.quoting import as_scalar, quoted, shown
 from yamlflow_nb.language.reading import (
     INVALID,
     Reader,
@@ -27,6 +27,7 @@ from yamlflow_nb.language.reading import (
     anything,
     boolean,
     duration,
+    fitted,
     integer_from,
     one_of,
     record,
@@ -164,12 +165,17 @@ def _on_failure(reading: Reading, path: Path, node: DocumentNode, written: Writt
     written.expressions.recovery = reading.templates((*path, "outputs"), values)
 
 
-_RETRY = record(
+def _attempts(node: DocumentNode) -> str | None:
+    count = node.value if type(node) is ScalarNode else None
+    return f"{{maxAttempts: {count}}}" if count.__class__ is int and count > 0 else None
+
+
+_RETRY = fitted("a mapping", _attempts, record(
     {
         "maxAttempts": integer_from(1), "delay": duration, "backoff": one_of("fixed", "linear", "exponential"),
         "maxDelay": duration, "maxDuration": duration, "jitter": boolean,
     }
-)  # fmt: skip
+))  # fmt: skip
 
 
 def _retry(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
@@ -192,13 +198,18 @@ def _repeat(reading: Reading, path: Path, node: DocumentNode, written: Written) 
     written.values["repeat"] = Repeat.of(values)
 
 
-def _is_text(node: DocumentNode) -> bool:
+def _is_text(node: DocumentNode | None) -> bool:
     return type(node) is ScalarNode and isinstance(node.value, str)
 
 
 def _for_each(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
     found = reading.templates(path, node)
     if type(node) is ScalarNode:
+        if _is_text(node) and _BARE_NAME.match(node.text):
+            written = quoted(f"{{{{ {node.text} }}}}")
+            message = f"`forEach` must be a list, or an expression that gives one, this is a text, {shown(node.text)}"
+            reading.report("YF123", path, message, f"write {written}", replace=(f"write {written}", written))
+            return
         if not found and not (_is_text(node) and "{{" in node.text):
             reading.wrong(path, node, 'a list, or an expression that gives one: "{{ list.files }}"')
             return
@@ -213,6 +224,7 @@ def _for_each(reading: Reading, path: Path, node: DocumentNode, written: Written
     written.values["forEach"] = node.plain()
 
 
+_BARE_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\Z")
 _SHARE = re.compile(r"(?:100|[0-9]{1,2})(?:\.[0-9]+)?%\Z")
 
 
@@ -236,7 +248,17 @@ def _emits(reading: Reading, path: Path, node: DocumentNode) -> Any:
 
 
 _CACHE = any_of(boolean, bool, record({"ttl": duration, "key": anything, "packages": texts}))
-_RESOURCES = record({"slots": integer_from(0), "memory": anything, "pool": text})
+_MEMORY = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:[KMGTP]i?)?B?\Z")
+
+
+def _memory(reading: Reading, path: Path, node: DocumentNode) -> Any:
+    value = node.value if type(node) is ScalarNode else None
+    if (value.__class__ is int and value >= 0) or (isinstance(value, str) and _MEMORY.match(value)):
+        return value
+    return reading.wrong(path, node, "an amount of memory", "for example 512MiB, 2GiB, or a number of bytes")
+
+
+_RESOURCES = record({"slots": integer_from(0), "memory": _memory, "pool": text})
 
 CONTROL: dict[str, Setter] = {
     "title": _shown_text("title"),
@@ -301,6 +323,11 @@ class NodeReader:
             setter = CONTROL.get(key)
             if setter is not None:
                 setter(reading, (*path, key), item, written)
+            elif key == "name" and "id" not in node.items:
+                reading.report(
+                    "YF121", (*path, key), "a node is named by `id`", "write id", on_key=True, replace=("write `id`", "id")
+                )
+                reading.meant(path, "id")
             elif key not in ("id", "type", "taskDefinition"):
                 own[key] = item
         values = written.values
@@ -321,6 +348,9 @@ class NodeReader:
         place = (*path, "id")
         written = node.items.get("id")
         if written is None:
+            named = node.items.get("name")
+            if _is_text(named) and NAME.match(named.text):  # type: ignore[arg-type,union-attr]
+                return str(named.text)  # type: ignore[union-attr]
             reading.missing(path, "id", "a node needs `id`")
             return f"?{path[-1]}"
         # A number is no id in quotes either.

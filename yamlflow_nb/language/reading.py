@@ -23,6 +23,15 @@ INVALID: Any = object()
 Reader = Callable[["Reading", Path, DocumentNode], Any]
 _MOST_FINDINGS = 200
 _MOST_SUGGESTIONS = 50
+_MEANT: dict[str, tuple[str, ...]] = {
+    "attempts": ("maxAttempts",), "retries": ("maxAttempts",), "maxretries": ("maxAttempts",), "count": ("maxAttempts",),
+    "times": ("maxAttempts", "maxIterations"), "max": ("maxAttempts", "limit", "maximum"), "min": ("minimum",),
+    "limit": ("maxAttempts", "maxIterations"), "iterations": ("maxIterations",), "interval": ("delay", "every"),
+    "wait": ("delay",), "timeout": ("maxDuration",), "strategy": ("backoff", "policy"), "tz": ("timezone",), "mem": ("memory",),
+    "choices": ("enum",), "options": ("enum",), "condition": ("until", "when"), "expression": ("cron", "when"),
+    "backfill": ("catchUp",), "maxparallelism": ("limit",),
+}  # fmt: skip
+"""What fields are called elsewhere, in small letters without ``_``: the first that there is here is meant."""
 _KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
 
 
@@ -70,11 +79,13 @@ class Reading:
         """A key that is none here, with the nearest that is."""
         name = str(path[-1])
         names = list(known)
-        close = self.near(name, [other for other in names if other not in present])
+        free = [other for other in names if other not in present]
+        close = next((meant for meant in _MEANT.get(name.lower().replace("_", ""), ()) if meant in free), None)
+        close = close or self.near(name, free)
         hint = f"did you mean `{close}`?" if close else f"known here: {', '.join(names)}"
         replace = (f"write `{close}`", close) if close else None
         if close:
-            self._meant.add((path[:-1], close))
+            self.meant(path[:-1], close)
         self.report("YF121", path, f"{what} has no field {shown(name)}", hint, on_key=True, replace=replace)
 
     def missing(
@@ -85,6 +96,10 @@ class Reading:
         self.report("YF122", path if at is None else at, message, hint, on_key=on_key)
         if len(self.found) > before:
             self._missing[path, name] = self.found[-1]
+
+    def meant(self, path: Path, name: str) -> None:
+        """Another name in the mapping at ``path`` stands for this one: it is not missed then."""
+        self._meant.add((path, name))
 
     @property
     def findings(self) -> list[Diagnostic]:
@@ -189,6 +204,19 @@ def text(reading: Reading, path: Path, node: DocumentNode) -> Any:
                 replace=("quote it", written),
             )  # fmt: skip
     return reading.wrong(path, node, "a text")
+
+
+def fitted(expected: str, form: Callable[[DocumentNode], str | None], reader: Reader) -> Reader:
+    """``reader``, and for a value that is meant as something else the fix that writes what ``form`` makes of it."""
+
+    def read(reading: Reading, path: Path, node: DocumentNode) -> Any:
+        written = form(node)
+        if written is None:
+            return reader(reading, path, node)
+        message = f"{_name(path)} must be {expected}, this is {kind_of(node)}"
+        return reading.report("YF123", path, message, f"write {written}", replace=(f"write {written}", written))
+
+    return read
 
 
 def boolean(reading: Reading, path: Path, node: DocumentNode) -> Any:
