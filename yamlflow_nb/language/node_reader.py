@@ -206,9 +206,9 @@ def _for_each(reading: Reading, path: Path, node: DocumentNode, written: Written
     found = reading.templates(path, node)
     if type(node) is ScalarNode:
         if _is_text(node) and _BARE_NAME.match(node.text):
-            written = quoted(f"{{{{ {node.text} }}}}")
+            braced = quoted(f"{{{{ {node.text} }}}}")
             message = f"`forEach` must be a list, or an expression that gives one, this is a text, {shown(node.text)}"
-            reading.report("YF123", path, message, f"write {written}", replace=(f"write {written}", written))
+            reading.report("YF123", path, message, f"write {braced}", replace=(f"write {braced}", braced))
             return
         if not found and not (_is_text(node) and "{{" in node.text):
             reading.wrong(path, node, 'a list, or an expression that gives one: "{{ list.files }}"')
@@ -349,7 +349,7 @@ class NodeReader:
         written = node.items.get("id")
         if written is None:
             named = node.items.get("name")
-            if _is_text(named) and NAME.match(named.text):  # type: ignore[arg-type,union-attr]
+            if _is_text(named) and NAME.match(named.text):  # type: ignore[union-attr]
                 return str(named.text)  # type: ignore[union-attr]
             reading.missing(path, "id", "a node needs `id`")
             return f"?{path[-1]}"

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from yamlflow_nb.language.trigger_advice import broken_event, stray
-from yamlflow_nb.language.value_parser import closing_braces, unclosed
+from yamlflow_nb.language.value_scanner import closing_braces, unclosed
 
 _TOKEN = re.compile(
     r"(?P<event>event:(?P<source>[a-z0-9_*]+)\.(?P<name>[a-z][a-z0-9_]*)(?![\w.*:(-]))"

@@ -10,7 +10,8 @@ from typing import NoReturn
 from yamlflow_nb.domain.pipeline_definition import BUILT_IN_EVENTS, PIPELINE_EVENTS
 from yamlflow_nb.language.lookalikes import latin, lookalike
 from yamlflow_nb.language.problem import ExpressionSyntaxError, refuse, refuse_for
-from yamlflow_nb.language.value_parser import parse_value, value_tokens
+from yamlflow_nb.language.value_parser import parse_value
+from yamlflow_nb.language.value_scanner import value_tokens
 
 _EVENT = re.compile(r"event:[a-z0-9_*]+\.[a-z][a-z0-9_]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -26,6 +26,8 @@ _READ = {"concurrency": "`pipeline.input.<name>`", "schedule": "`system.schedule
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
+    if model.definition.concurrency is None and model.definition.schedule is None:
+        return
     for use in model.reads:
         first = use.read.path[0]
         before = use.role == "schedule" and use.read.path[:2] == ("pipeline", "input")

@@ -30,7 +30,10 @@ _MOST_SHOWN = 20
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
-    for node in range(len(model.nodes)):
+    types = {name for name, kind in model.task_types.items() if kind.parameters is not None}
+    for node, written in enumerate(model.nodes):
+        if written.type not in types and written.taskDefinition is None:
+            continue
         kind = model.task_type(node)
         if kind is None or kind.parameters is None:
             continue

@@ -62,7 +62,9 @@ def _of_schedules(model: CheckModel) -> Iterator[Diagnostic]:
     listed = isinstance(written, (list, tuple))
     for number, schedule in enumerate(written if isinstance(written, (list, tuple)) else [written]):
         given = schedule.get("inputs") if isinstance(schedule, Mapping) else None
-        for name in given if isinstance(given, Mapping) else ():
+        if not isinstance(given, Mapping):
+            continue
+        for name in given:
             if name in declared:
                 continue
             path: Path = ("schedule", number, "inputs", name) if listed else ("schedule", "inputs", name)
