@@ -198,9 +198,10 @@ def _listed(tokens: Tokenizer, owner: Token) -> EventAtom | PatternAtom:
 
 def _no_atom(tokens: Tokenizer, token: Token) -> NoReturn:
     if token.kind == "end":
-        joined = re.search(r"(?:&&|\|\||!|,|\(|\b(?:and|or|not))?\s*\Z", tokens.text)
-        start = joined.start() if joined is not None and joined[0].strip() else max(0, len(tokens.text.rstrip()) - 1)
-        refuse("YF201", "a condition is missing at the end", start, len(tokens.text.rstrip()))
+        written = tokens.text.rstrip()
+        joined = re.search(r"(?:&&|\|\||!|,|\(|\b(?:and|or|not))\Z", written)
+        start = joined.start() if joined is not None else max(0, len(written) - 1)
+        refuse("YF201", "a condition is missing at the end", start, len(written))
     if token.kind == "compare" or token.kind == "number":
         outside(tokens.text, token.text, token.start, token.end)
     refuse("YF201", f"`{token.text}` stands where a condition is expected", token.start, token.end)

@@ -10,7 +10,7 @@ from yamlflow_nb.language.value_scanner import closing_braces, unclosed
 
 _TOKEN = re.compile(
     r"(?P<event>event:(?P<source>[a-z0-9_*]+)\.(?P<name>[a-z][a-z0-9_]*)(?![\w.*:(-]))"
-    r"|(?P<broken>event\s*:\s*(?:->|[\w.*:/-]|\?\.|[^\x00-\x7f\s])*)|(?P<braces>\{\{)|(?P<operator>&&|\|\||!(?!=)|\(|\)|,)"
+    r"|(?P<broken>event\s*:\s*(?:->|[\w.*:/-]|\?\.|[^\x00-\x7f\s])*(?:\s*\.\s*[A-Za-z]\w*)?)|(?P<braces>\{\{)|(?P<operator>&&|\|\||!(?!=)|\(|\)|,)"
     r"|(?P<compare>>=|<=|==|!=|>|<)|(?P<number>\d[\w.]*|-\d+)|(?P<word>[A-Za-z_][\w.*-]*)|(?P<other>.)",
     re.DOTALL,
 )

@@ -24,7 +24,7 @@ _EXAMPLE = "write event:extract.completed"
 def broken_event(text: str, start: int, end: int) -> NoReturn:
     """``event:`` with something behind it that is no SOURCE.EVENT."""
     _latin_event(text, start, end)
-    body = re.sub(r"^event\s*:\s*", "", text)
+    body = re.sub(r"\s", "", text.partition(":")[2])
     source, dot, name = body.partition(".")
     written = f"event:{body}"
     if _EVENT.fullmatch(written):
@@ -41,6 +41,9 @@ def broken_event(text: str, start: int, end: int) -> NoReturn:
     if name == "*" and _NAME.fullmatch(source):
         hint = f"event:{source}.finished comes at any end; any(event:{source}.completed, event:{source}.failed) at one of some"
         refuse("YF204", f"`{text}`: an event is named; `*` stands for nodes alone", start, end, hint)
+    shorter = f"event:{body.rstrip('.:/-')}"
+    if _EVENT.fullmatch(shorter):
+        refuse_for("YF204", f"`{text}`: behind the event stands nothing else", start, end, shorter, f"write {shorter}")
     if not dot and re.fullmatch(r"[a-z0-9_*]+", source):
         written = f"event:{source}.completed"
         refuse_for("YF204", f"`{text}` names no event", start, end, written, f"write {written}")
@@ -122,8 +125,35 @@ def _dotted(word: str, name: str, start: int, end: int) -> NoReturn:
 
 def outside(text: str, token: str, start: int, end: int) -> NoReturn:
     """A comparison or number outside of ``{{ }}``."""
+    _compared_event(text, start)
+    _half_outside(text, start)
     _bare_value(text, start)
     refuse("YF201", f"`{token}` stands outside {{{{ }}}}", start, end, "values are compared inside {{ }}: {{ a.n > 0 }}")
+
+
+_TRUE = re.compile(r"\s*==\s*true\b", re.IGNORECASE)
+_COMPARED = re.compile(r"(?:==|!=|<=|>=|<|>)\s*(?:-?\d[\w.]*|'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*)")
+_BRACED = re.compile(r"\{\{((?:(?!\{\{|\}\}).)*?)\s*\}\}\s*\Z", re.DOTALL)
+
+
+def _compared_event(text: str, start: int) -> None:
+    """``event:a.completed == true``"""
+    before = text[:start].rstrip()
+    found = _TRUE.match(text, len(before))
+    if found is not None and re.search(r"event:[a-z0-9_*]+\.[a-z0-9_]+\Z", before):
+        fix = ("remove the comparison", [(found.start(), found.end(), "")])
+        refuse("YF201", "an event is true or false by itself", start, found.end(), "leave the comparison out; `!` negates", fix)
+
+
+def _half_outside(text: str, start: int) -> None:
+    """``{{ a.n }} > 0``"""
+    before, behind = _BRACED.search(text[:start]), _COMPARED.match(text, start)
+    if before is None or behind is None or re.search(r"\b(?:and|or|if|not)\b", before[1]):
+        return
+    end = behind.end()
+    fix = ("take the comparison into the braces", [(before.end(1), start, " "), (end, end, " }}")])
+    hint = f"write {{{{{before[1]} {behind[0]} }}}}"
+    refuse("YF201", f"`{behind[0]}` stands outside {{{{ }}}}", start, end, hint, fix)
 
 
 def _bare_value(text: str, start: int) -> None:

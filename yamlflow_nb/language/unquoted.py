@@ -61,10 +61,11 @@ class Repair(NamedTuple):
 def repair_at(source: SourceText, offset: int, begun: int | None, known: Mapping[int, Repair]) -> Repair | None:
     """The unquoted value, not among those known, that made the parser stumble at ``offset`` in something begun at ``begun``;
     None when it was something else."""
-    for place in (offset, begun, offset - 1):
+    fenced = 0 if source.text.startswith("~~~") else None
+    for place in (offset, begun, offset - 1, fenced):
         if place is None or place < 0:
             continue
-        line = foreign_line(source, place)
+        line = foreign_line(source, place) if place != begun or place in (offset, fenced) else None
         if line is not None and line[0] not in known:
             return Repair(line[0], line[1], source.text[line[0] : line[1]], line[2], True)
         found = next((repair for repair in _in_line(source, place) if repair.start not in known), None)

@@ -153,10 +153,12 @@ def _block_not_indented(source: SourceText, line: Line, offset: int, begun: int 
         return None
     deeper = "  " + " " * max(0, key_column - (len(first) - len(first.lstrip(" "))))
     edits: list[Replacement] = [(start, start, deeper) for start, _ in _text_below(source, key_line)]
+    if not edits:
+        return None
     start = source.offset(key_line + 1, 1) + len(first) - len(first.lstrip(" "))
     return diagnostic_at(
         source, "YF117", start, start + len(first.strip()), "the lines of a text are indented further than its key",
-        hint="indent them by two spaces", fix=if_settled(source, "indent the lines of the text", edits) if edits else None,
+        hint="indent them by two spaces", fix=if_settled(source, "indent the lines of the text", edits),
     )  # fmt: skip
 
 

@@ -27,13 +27,13 @@ def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: 
     line = Line(source, min(offset, len(source.text)))
     if "\t" in line.leading or (source.text[offset : offset + 1] == "\t" and "cannot start any token" in problem):
         return _tab(source, line, offset)
-    cause = misread(source, line, offset, begun)
-    if cause is not None:
-        return cause
     if problem == "exceeded maximum nesting depth":  # of libyaml, which reads ahead of what it gives
         return too_deep(source, begun if begun is not None else offset)
     if begun is not None and "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem):
         return _unclosed_quote(source, begun)
+    cause = misread(source, line, offset, begun)
+    if cause is not None:
+        return cause
     if begun is not None and "flow" in context:
         return _unclosed_bracket(source, begun, offset)
     if "could not find expected ':'" in problem:
