@@ -30,11 +30,11 @@ _MOST_SHOWN = 20
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
-    types = {name for name, kind in model.task_types.items() if kind.parameters is not None}
+    named = {written.type for written in model.nodes}
+    # Types that the document does not name are not asked for: that would load them.
+    plain = {name for name in named if name is not None and (kind := model.task_types.get(name)) and kind.parameters is None}
     for node, written in enumerate(model.nodes):
-        if written.type not in types and written.taskDefinition is None:
-            continue
-        kind = model.task_type(node)
+        kind = None if written.type in plain else model.task_type(node)
         if kind is None or kind.parameters is None:
             continue
         field, find = kind.parameters
