@@ -187,9 +187,8 @@ PASSWORD = "hush/hush@4711:x"
     "connection",
     [
         {"url": "postgresql://127.0.0.1:1/db", "user": "me", "password": "{{ secrets.db }}"},
-        "postgresql://me:{{ secrets.db }}@127.0.0.1:1/db",
         "configured",
-        "sqlite://me:{{ secrets.db }}@host/nowhere/x.db",
+        {"url": "sqlite://host/nowhere/x.db", "user": "me", "password": "{{ secrets.db }}"},
         "no-such-thing://me:hush%2Fhush%404711%3Ax@host/db",
         "postgresql://me:hush%2Fhush%404711%3Ax@127.0.0.1:1/db?nonsense=1",
     ],

@@ -13,7 +13,7 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier, statements
+from yamlflow_nb.executors.bound_sql import bound_sql, parameters_of, quoted_identifier, statements
 from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.given_secrets import give_secrets
 from yamlflow_nb.executors.ladder import climb
@@ -73,6 +73,7 @@ TASK_TYPE = TaskType(
     on_interrupt="ask",
     repeatable=only_reads,
     no_templates={"query": _BOUND},
+    parameters=("query", parameters_of),
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )
 
