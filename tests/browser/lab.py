@@ -96,7 +96,8 @@ class Page:
 
     def shows(self, position: int, text: str, timeout: int = 30_000) -> None:
         """Waits until a cell's output holds a text."""
-        self.cell(position).locator(f".jp-OutputArea-output:has-text({json.dumps(text)})").first.wait_for(timeout=timeout)
+        holding = f".jp-OutputArea-output:has-text({json.dumps(text, ensure_ascii=False)})"
+        self.cell(position).locator(holding).first.wait_for(timeout=timeout)
 
     def outputs(self, position: int) -> int:
         return self.cell(position).locator(".jp-OutputArea-child").count()
@@ -106,8 +107,4 @@ class Page:
 
 
 def open_browser(playwright):
-    path = Path(provide())
-    env = dict(os.environ)
-    if (path.parent / "lib" / "libnss3.so").exists():  # the npm package's, which brings its libraries
-        env |= {"LD_LIBRARY_PATH": str(path.parent / "lib"), "FONTCONFIG_PATH": str(path.parent)}
-    return playwright.chromium.launch(executable_path=path, headless=True, args=_FLAGS, env=env)
+    return playwright.chromium.launch(executable_path=provide(), headless=True, args=_FLAGS)

@@ -141,6 +141,41 @@ def test_a_notebook_that_is_not_trusted_shows_the_same(server, browser):
     page.page.close()
 
 
+LONG = """\
+%%pipeline long
+name: long
+nodes:
+  - {id: prepare, type: python, code: n = 3, outputs: {n: integer}}
+  - id: train
+    type: python
+    code: |
+      import pathlib, time
+      while not pathlib.Path("data_is_there").exists():
+          time.sleep(0.05)
+      score = 0.7
+    inputBindings: {n: "{{ prepare.n }}"}
+    outputs: {score: number}
+  - {id: report, type: python, code: pass, inputBindings: {score: "{{ train.score }}"}}
+outputs: {score: "{{ train.score }}"}
+"""
+
+
+def test_after_a_restart_of_the_kernel_a_run_goes_on_where_it_was(server, browser):
+    server.notebook("long.ipynb", "%load_ext yamlflow_nb", LONG, "%load_ext yamlflow_nb\n%pipeline resume")
+    page = Page(browser, server, "long.ipynb", height=1010)
+    page.run(0)
+    page.run(1)
+    page.shows(1, "▶ running")
+    page.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    page.ready()
+    (server.work / "data_is_there").touch()
+    page.run(2)
+    page.shows(2, "completed in")
+    assert page.outputs(2) == 1 and "report" in page.cell(2).locator(".jp-OutputArea").inner_text()
+    shoot(page, "resumed-after-a-restart.png", top=True)
+    page.page.close()
+
+
 PAYLOADS = [
     "<script>pwned=1</script>", "</script><script>pwned=1</script>", "<img src=x onerror=pwned=1>", "<svg onload=pwned=1>",
     "<svg><script>pwned=1</script></svg>", "\"><img src=x onerror=pwned=1>", "'><img src=x onerror=pwned=1>",

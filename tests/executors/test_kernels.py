@@ -18,6 +18,8 @@ from yamlflow_nb.bootstrap import services
 from yamlflow_nb.executors import ladder, notebook_run, process_record
 from yamlflow_nb.services.execution import Execution
 
+pytestmark = pytest.mark.slow
+
 
 def _until(found, seconds: float = 30.0):
     """Wait for something to be true, and give it."""

@@ -98,7 +98,8 @@ def test_a_file_that_changed_between_attempts_is_told_and_its_hash_is_kept(folde
     assert "was changed since attempt r1-a1" in str(execution)
     facts = services(folder.store).executions._repository.facts(execution.id)
     hashes = [list(fact.files.values()) for fact in facts if type_of_fact(fact) == "TaskFinished"]
-    assert len(hashes) == 2 and hashes[0] != hashes[1] and all(len(hash) == 64 for one in hashes for hash in one)
+    assert [len(one) for one in hashes] == [1, 1] and hashes[0] != hashes[1]
+    assert all(len(digest) == 64 for one in hashes for digest in one)
 
 
 def type_of_fact(fact: object) -> str:

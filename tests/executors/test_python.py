@@ -290,3 +290,29 @@ def test_a_value_cannot_ask_for_a_secret_by_its_mark(folder: Folder, monkeypatch
         inputs={"x": "\0secret:other\0"},
     )
     assert "holds the mark of a secret" in failure(execution)
+
+
+def test_a_listed_secret_that_is_not_there_fails_the_task_before_it_begins(folder: Folder) -> None:
+    code = "import yamlflow_nb as yf\nprint('began')"
+    execution = folder.node("python", code=code, secrets=["nowhere"])
+    assert "there is no secret 'nowhere': set YAMLFLOW_SECRET_NOWHERE" in failure(execution) and folder.log(execution) == []
+
+
+@pytest.mark.trust("B20")
+def test_secrets_of_the_environment_are_masked_also_when_nobody_asked_for_them(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YAMLFLOW_SECRET_CANARY", CANARY)
+    execution = folder.node("python", code="import os; print(dict(os.environ))", isolation="process")
+    assert execution.status == "completed" and CANARY not in "".join(folder.log(execution))
+
+
+def test_a_secret_lies_where_the_configuration_says(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELSEWHERE", "from-a-variable")
+    (folder.path / "token").write_text("from-a-file\n")
+    text = f'[secrets]\none = {{env = "ELSEWHERE"}}\ntwo = {{file = "{folder.path / "token"}"}}\nthree = "plain"\n'
+    (folder.path / "yamlflow.toml").write_text(text)
+    code = "import yamlflow_nb as yf\nn = [yf.secret('one')[::-1], yf.secret('two')[::-1]]"
+    given = folder.node("python", code=code, outputs={"n": "array"}).nodes["a"].outputs["n"]
+    assert given == ["from-a-variable"[::-1], "from-a-file"[::-1]]
+    assert "stands in no configuration" in failure(folder.node("python", code=code, secrets=["three"]))

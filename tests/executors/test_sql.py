@@ -187,9 +187,8 @@ PASSWORD = "hush/hush@4711:x"
     "connection",
     [
         {"url": "postgresql://127.0.0.1:1/db", "user": "me", "password": "{{ secrets.db }}"},
-        "postgresql://me:{{ secrets.db }}@127.0.0.1:1/db",
         "configured",
-        "sqlite://me:{{ secrets.db }}@host/nowhere/x.db",
+        {"url": "sqlite://host/nowhere/x.db", "user": "me", "password": "{{ secrets.db }}"},
         "no-such-thing://me:hush%2Fhush%404711%3Ax@host/db",
         "postgresql://me:hush%2Fhush%404711%3Ax@127.0.0.1:1/db?nonsense=1",
     ],
@@ -244,3 +243,18 @@ def _busy_workers() -> list[str]:
         if names.get(ident, "").startswith("yamlflow-task") and any(file.endswith("executors/sql.py") for file in stack):
             found.append(names[ident])
     return found
+
+
+@pytest.mark.trust("B20")
+def test_a_password_that_stands_in_a_connection_is_masked_like_a_secret(folder: Folder) -> None:
+    from yamlflow_nb.domain.event import AttemptKey
+    from yamlflow_nb.domain.ports.settings import NoSettings
+    from yamlflow_nb.domain.work import TaskFailed, Work
+    from yamlflow_nb.executors.database import opened_database
+
+    hidden: list[str] = []
+    key = AttemptKey("a", 1, 0, None, 1)
+    work = Work("e", key, "sql", {}, {}, {}, folder.path, folder.path, hide=hidden.append)
+    with pytest.raises(TaskFailed, match="SQLAlchemy knows no database"):
+        opened_database("nosuch://me:hush%2F4711@/x.db", work, NoSettings())
+    assert hidden == ["hush/4711"]

@@ -149,7 +149,6 @@ def test_standard_streams_are_as_before_when_no_task_runs():
 SQL_FAILURES = {
     'query: "SELEC 1"': "syntax error",
     'query: "SELECT *\\nFROM nosuch"': "nosuch",
-    'query: "SELECT :x"': "`:x` is not bound",
     'query: "SELECT 1; SELECT 2"': "write `statements: many`",
     'query: "-- nothing"': "the query holds no statement",
     "file: nosuch.sql": "nosuch.sql cannot be read",
@@ -162,6 +161,11 @@ SQL_FAILURES = {
 @pytest.mark.parametrize(("fields", "told"), SQL_FAILURES.items(), ids=lambda value: value[:40])
 def test_a_query_that_fails_says_why(fails, fields, told):
     assert told in fails(f"{{id: a, type: sql, {fields}}}")
+
+
+def test_a_parameter_in_a_file_that_is_not_bound_is_named(fails, tmp_path):
+    (tmp_path / "query.sql").write_text("SELECT :x")
+    assert "`:x` is not bound" in fails(f"{{id: a, type: sql, file: '{tmp_path / 'query.sql'}'}}")
 
 
 def test_a_databases_caret_stands_below_its_query(fails):

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.language.rule_files import RULES, Case, findings, read_cases
+from tests.language.case_files import CASES, Case, findings, read_cases
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS, PIPELINE_FIELDS
 from yamlflow_nb.language.functions import FUNCTIONS
@@ -21,7 +21,7 @@ VALID = [
     DEMO.read_text(encoding="utf-8"),
     *(
         item.document
-        for path in sorted(RULES.glob("*.md"))
+        for path in sorted(CASES.glob("*.md"))
         for item in read_cases(path.read_text(encoding="utf-8"))
         if isinstance(item, Case) and not item.files and not findings(item)
     ),

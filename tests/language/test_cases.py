@@ -1,103 +1,126 @@
-"""Every sentence about the language under ``cases/*.md`` holds.
+"""The language, rule by rule: every case of ``cases/*.md`` is found as it is written there, and mended as it says.
 
-A case is a ``## sentence`` with fenced blocks:
-
-- ``yaml``: a document, and behind it ``check``: what ``validate`` says of it: ``valid: true`` (no finding at all), or ``error``
-  or ``warning`` (a part of the message) with ``token`` (the very text at its place), ``line``, ``column``, ``hint``, ``fixed``
-  (a part of the text after ``apply_fixes``; what comes out must then be valid), ``unfixed: true`` (there is no fix). A list of
-  such for a document with several findings.
-- ``values``: expression → the value that it gives, or ``error: PART OF THE MESSAGE``, or ``invalid: PART OF THE MESSAGE``.
-  ``in`` is an object with the keys of a ``names`` block before it.
+``python -m tests.language.test_cases`` writes into the files what is found now: read the difference before believing it.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from yamlflow_nb import DefinitionError
-from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.source import SourceText
-from yamlflow_nb.testing import apply_fixes, simulate, validate
+from tests.language.case_files import (
+    CASES,
+    Block,
+    Case,
+    Row,
+    answer,
+    changed,
+    codes_in,
+    findings,
+    fixed,
+    read_cases,
+    rendered,
+    shown_again,
+    starts,
+)
+from yamlflow_nb.domain.error_codes import checks, document, expressions
+from yamlflow_nb.language.functions import FUNCTIONS
+from yamlflow_nb.testing import validate
 
-CASES = Path(__file__).parent / "cases"
-_BLOCK = re.compile(r"^## (?P<title>[^\n]+)$|^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def _collect(wanted: str) -> Iterator[Any]:
-    for path in sorted(CASES.glob("*.md")):
-        title, document, names, count = "", "", {}, 0
-        for found in _BLOCK.finditer(path.read_text()):
-            if found["title"]:
-                title, names, count = found["title"], {}, 0
-            elif found["kind"] == "yaml":
-                document = found["body"]
-            elif found["kind"] == "names":
-                names = yaml.safe_load(found["body"])
-            elif found["kind"] == "check" and wanted == "check":
-                count += 1
-                yield pytest.param(document, yaml.safe_load(found["body"]), id=f"{path.stem}: {title} ({count})")
-            elif found["kind"] == "values" and wanted == "values":
-                for expression, value in yaml.safe_load(found["body"]).items():
-                    yield pytest.param(str(expression), value, names, id=f"{path.stem}: {title}: {expression}"[:160])
+FILES = sorted(CASES.glob("*.md"))
 
 
-def _token(source: SourceText, found: Diagnostic) -> str:
-    return source.text[source.offset(found.line, found.column) : source.offset(found.end_line, found.end_column)]
+def collect(kind: type) -> list[Any]:
+    found = []
+    for path in FILES:
+        for item in read_cases(path.read_text(encoding="utf-8")):
+            if isinstance(item, kind):
+                name = f"{path.stem}: {item.title}" + (f": {item.expression}" if isinstance(item, Row) else "")
+                found.append(pytest.param(item, id=name))
+    return found
 
 
-def _fits(source: SourceText, found: Diagnostic, wanted: dict[str, Any]) -> bool:
-    severity = "error" if "error" in wanted else "warning"
-    return (
-        found.severity == severity
-        and wanted[severity] in found.message
-        and ("token" not in wanted or _token(source, found) == wanted["token"])
-        and ("hint" not in wanted or wanted["hint"] in (found.hint or ""))
-        and all(getattr(found, key) == wanted[key] for key in ("line", "column", "end_line", "end_column") if key in wanted)
-        and not (wanted.get("unfixed") and found.fix is not None)
-    )
+DOCUMENTS = collect(Case)
+ROWS = collect(Row)
 
 
-@pytest.mark.parametrize(("document", "wanted"), list(_collect("check")))
-def test_document(document: str, wanted: Any) -> None:
-    found = validate(document)
-    told = "\n".join(f"{one.render()}\n{one.hint} {one.fix}" for one in found)
-    if wanted == {"valid": True}:
-        assert not found, told
-        return
-    source = SourceText(document)
-    for want in wanted if isinstance(wanted, list) else [wanted]:
-        fitting = [one for one in found if _fits(source, one, want)]
-        assert fitting, f"wanted {want}, came:\n{told}"
-        if "fixed" in want:
-            mended = apply_fixes(document, fitting if not isinstance(wanted, list) else found)
-            assert want["fixed"] in mended, f"the fix gave:\n{mended}"
-            left = [one.render() for one in validate(mended) if one.severity == "error"]
-            assert not left, f"the fix gave:\n{mended}\nwhich has:\n{left}"
+def said(case: Case) -> dict[str, str]:
+    """Kind of block → what it should say."""
+    found = findings(case)
+    all_said = {"found": rendered(found)}
+    mended = fixed(case, found)
+    if mended != case.document:
+        all_said["diff"] = changed(shown_again(case.document, case.stand_ins), shown_again(mended, case.stand_ins))
+    if "starts" in case.blocks:
+        all_said = {"starts": starts(case)}
+    return all_said
 
 
-@pytest.mark.parametrize(("expression", "wanted", "names"), list(_collect("values")))
-def test_value(expression: str, wanted: Any, names: dict[str, Any]) -> None:
-    written = json.dumps("{{ " + expression + " }}")
-    binding = f"inputBindings: {{value: {written}}}"
-    text = f"name: p\nnodes:\n  - {{id: a, type: python, code: pass}}\n  - {{id: b, type: python, code: pass, {binding}}}\n"
-    text += f"outputs: {{value: {written}}}\n"
-    error = wanted.get("error") if isinstance(wanted, dict) and set(wanted) == {"error"} else None
-    if isinstance(wanted, dict) and set(wanted) == {"invalid"}:
-        with pytest.raises(DefinitionError) as caught:
-            simulate(text)
-        assert wanted["invalid"] in "\n".join(one.message for one in caught.value.diagnostics)
-        return
-    done = simulate(text, outcomes={"a": {"outputs": names}})
-    if error is not None:
-        assert (done.nodes["b"].state, done.nodes["b"].reason) == ("failed", "expression"), done.outputs
-        assert error in done.nodes["b"].error.message
-        return
-    assert done.nodes["b"].error is None, done.nodes["b"].error
-    assert json.dumps(done.outputs["value"]) == json.dumps(wanted)
+@pytest.mark.parametrize("case", DOCUMENTS)
+def test_a_document_is_found_as_it_is_written(case: Case) -> None:
+    assert case.blocks, f"nothing is said of the document under {case.title!r}"
+    assert {kind: block.body for kind, block in case.blocks.items()} == said(case)
+
+
+@pytest.mark.parametrize("case", [param for param in DOCUMENTS if "diff" in param.values[0].blocks])
+def test_a_fix_settles_what_it_is_for(case: Case) -> None:
+    found = findings(case)
+    mended = fixed(case, found)
+    left = {one.code for one in validate(mended)}
+    assert not left & {one.code for one in found if one.fix is not None}, mended
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_an_expression_gives_what_is_written(row: Row) -> None:
+    assert answer(row) == row.wanted
+
+
+@pytest.mark.parametrize("code", sorted({**document.CODES, **expressions.CODES, **checks.CODES}))
+def test_every_code_that_validation_gives_has_a_case(code: str) -> None:
+    assert any(code in codes_in(path.read_text(encoding="utf-8")) for path in FILES), f"no case shows {code}"
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_function_has_a_right_use_and_a_wrong_one(name: str) -> None:
+    uses = [row for (row,) in (param.values for param in ROWS) if re.search(rf"\b{name}\(|\| {name}\b", row.expression)]
+    wrong = [row for row in uses if row.wanted.startswith(("error:", "YF"))]
+    assert len(uses) > len(wrong) > 0
+
+
+def test_a_rule_is_stated_once() -> None:
+    names = [param.id for param in DOCUMENTS + ROWS]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
+def write(path: Path) -> None:
+    """Put what is found now into the blocks of a file."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    edits: list[tuple[int, int, list[str]]] = []
+    for item in read_cases(text):
+        if isinstance(item, Row):
+            edits.append((item.line, item.line + 1, [lines[item.line].rpartition(" -> ")[0] + " -> " + answer(item)]))
+            continue
+        now = said(item)
+        for kind, block in item.blocks.items():
+            edits.append((block.first, block.first + len(block.body.splitlines()), now.pop(kind, "").splitlines()))
+        last = max(item.blocks.values(), key=_last) if item.blocks else None
+        for kind, body in now.items():
+            assert last is not None, f"{item.title}: nothing is said of the document"
+            edits.append((_last(last), _last(last), [f"```{kind}", *body.splitlines(), "```"]))
+    for start, end, new in sorted(edits, key=lambda edit: edit[0], reverse=True):
+        lines[start:end] = new
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _last(block: Block) -> int:
+    """The line behind a block's closing fence."""
+    return block.first + len(block.body.splitlines()) + 1
+
+
+if __name__ == "__main__":
+    for file in FILES:
+        write(file)

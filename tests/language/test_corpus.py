@@ -106,8 +106,11 @@ HUGE = {
         f"name: p\nstopWhen: {' && '.join(['event:custom.x'] * 30_000)}\nnodes: []\n", "YF140@3",
     ),
     "a hundred thousand open parentheses": (f"name: p\nstopWhen: {'(' * 100_000}\nnodes: []\n", "YF209@2"),
-    "a template of five thousand braces": (
-        f'name: p\nnodes: [{{id: a, type: shell, command: ["{"{{ 1 }}" * 5_000}{{{{"]}}]\n', "YF213@2",
+    "a template of five hundred braces": (
+        f'name: p\nnodes: [{{id: a, type: shell, command: ["{"{{ 1 }}" * 500}{{{{"]}}]\n', "YF213@2",
+    ),
+    "a template of twenty thousand expressions": (
+        f'name: p\nnodes: [{{id: a, type: shell, command: ["{"{{ 1 }}" * 20_000}"]}}]\n', "YF209@2",
     ),
     "an expression of a hundred thousand signs": (f'name: p\nstopWhen: "{{{{ {"-" * 100_000}1 }}}}"\nnodes: []\n', "YF209@2"),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,8 @@ class TaskType:
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
     fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
+    ``parameters`` names the field whose text takes parameters, and finds them: (``parameter`` or ``identifier``, name,
+    start, end) of each.
     """
 
     name: str
@@ -69,6 +71,7 @@ class TaskType:
     repeatable: Callable[[Mapping[str, Any]], bool] | None = None
     no_templates: Mapping[str, str] = field(default_factory=dict)
     literal: tuple[str, ...] = ()
+    parameters: tuple[str, Callable[[str], Iterator[tuple[str, str, int, int]]]] | None = None
     summary: str = ""
 
 

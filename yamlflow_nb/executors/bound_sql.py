@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yamlflow_nb.domain.work import TaskFailed
@@ -71,6 +71,19 @@ def statements(text: str) -> list[str]:
             begun = found.end()
     parts[-1] += text[begun:]
     return [part.strip() for part in parts if _COMMENTS.sub("", part).strip()]
+
+
+def parameters_of(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """(``parameter`` or ``identifier``, name, start, end) of what a query takes.
+
+    >>> list(parameters_of("SELECT ':x' FROM {table} WHERE m = :month"))
+    [('identifier', 'table', 17, 24), ('parameter', 'month', 35, 41)]
+    """
+    for found in _TOKEN.finditer(text):
+        if found["name"] is not None:
+            yield "parameter", found["name"], found.start(), found.end()
+        elif found["identifier"] is not None and not found["identifier"].isdigit():
+            yield "identifier", found["identifier"], found.start(), found.end()
 
 
 def quoted_identifier(name: str, quote: str = '"') -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import socket
 import tempfile
@@ -26,7 +25,7 @@ class Channel:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._folder: str | None = None
-        self._token = secrets.token_hex(16)
+        self._token = os.urandom(16).hex()
         self._socket: socket.socket | None = None
         self._answers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "hello": lambda message: {"folder": str(work.run_folder), "node": work.attempt.node, "execution": work.execution_id},

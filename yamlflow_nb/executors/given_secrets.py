@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,8 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 
 
 def give_secrets(work: Work, settings: Settings) -> None:
-    """Let ``work.secret`` find what is configured. What was given once is masked from then on."""
+    """Let ``work.secret`` find what is configured, and look for those that the task lists. What was given is masked from then
+    on, and so is what the environment holds: a program may print all of that. Raises ``TaskFailed``."""
 
     def secret(name: str) -> str:
         try:
@@ -25,6 +27,11 @@ def give_secrets(work: Work, settings: Settings) -> None:
         return value
 
     work.secret = secret
+    for name, value in os.environ.items():
+        if name.startswith("YAMLFLOW_SECRET_"):
+            work.hide(value)
+    for name in work.fields.get("secrets") or ():
+        secret(str(name))
 
 
 def environment_of(work: Work) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 
@@ -11,7 +11,7 @@ class HttpFields(TaskFields):
     """Fields of an ``http`` task."""
 
     url: str
-    method: str = "GET"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = "GET"
     headers: dict[str, Any] | None = None
     body: Any = None
     expect: Any = None

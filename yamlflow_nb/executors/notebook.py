@@ -12,10 +12,8 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.channel import Channel
 from yamlflow_nb.executors.declared import declared_outputs
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
-from yamlflow_nb.executors.process_record import end_earlier
 from yamlflow_nb.executors.source_file import read_source, source_path
 
 
@@ -56,6 +54,9 @@ class NotebookExecutor:
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``notebook`` and the declared outputs. Raises ``TaskFailed``."""
+        from yamlflow_nb.executors.channel import Channel
+        from yamlflow_nb.executors.process_record import end_earlier
+
         give_secrets(work, self.settings)
         variables = environment_of(work)
         source, data = read_source(work, str(work.fields["path"]), "the notebook")

@@ -13,11 +13,6 @@ from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import Work
 from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
-from yamlflow_nb.executors.named_function import check_module
-from yamlflow_nb.executors.own_process import in_own_process
-from yamlflow_nb.executors.own_thread import in_own_thread
-from yamlflow_nb.executors.printed import printed_to
-from yamlflow_nb.executors.program import run_program
 
 
 class PythonFields(TaskFields):
@@ -60,6 +55,11 @@ class PythonExecutor:
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""
+        # Here, not above: whoever only validates a document need not wait for what runs tasks.
+        from yamlflow_nb.executors.named_function import check_module
+        from yamlflow_nb.executors.own_process import in_own_process
+        from yamlflow_nb.executors.own_thread import in_own_thread
+
         give_secrets(work, self.settings)
         check_module(work, self.settings)
         variables = environment_of(work)
@@ -70,5 +70,8 @@ class PythonExecutor:
 
     @staticmethod
     def _executed(work: Work, inputs: dict[str, Any]) -> Mapping[str, Any]:
+        from yamlflow_nb.executors.printed import printed_to
+        from yamlflow_nb.executors.program import run_program
+
         with printed_to(work.log):
             return run_program(work, inputs)

@@ -13,8 +13,7 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
-from yamlflow_nb.executors.bound_sql import bound_sql, quoted_identifier, statements
-from yamlflow_nb.executors.database import opened_database, told
+from yamlflow_nb.executors.bound_sql import bound_sql, parameters_of, quoted_identifier, statements
 from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.given_secrets import give_secrets
 from yamlflow_nb.executors.ladder import climb
@@ -74,6 +73,7 @@ TASK_TYPE = TaskType(
     on_interrupt="ask",
     repeatable=only_reads,
     no_templates={"query": _BOUND},
+    parameters=("query", parameters_of),
     summary="Runs a query; dataframes and files among its inputs appear as tables.",
 )
 
@@ -104,6 +104,8 @@ class SQLExecutor:
         except Exception as error:
             if work.stopped():
                 raise TaskFailed("Stopped", "the query was stopped") from None
+            from yamlflow_nb.executors.database import told
+
             raise TaskFailed(type(error).__name__, told(error)) from None
         return outputs_of(result, work.fields.get("maxInline"))
 
@@ -128,6 +130,8 @@ class SQLExecutor:
     def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import pandas as pd
         import sqlalchemy
+
+        from yamlflow_nb.executors.database import opened_database
 
         database = opened_database(connection, work, self.settings)
         try:

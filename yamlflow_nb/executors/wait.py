@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
+from yamlflow_nb.language.durations import FORMS, parse_duration
 
 
 class WaitFields(TaskFields):
@@ -16,6 +17,13 @@ class WaitFields(TaskFields):
     until: Any = None
     file: str | None = None
     event: str | None = None
+
+    @field_validator("for_")
+    @classmethod
+    def _duration(cls, value: str | float | None) -> str | float | None:
+        if value is not None and "{{" not in str(value) and parse_duration(value) is None:
+            raise ValueError(f"this is no duration; durations: {FORMS}")
+        return value
 
     @field_validator("event")
     @classmethod

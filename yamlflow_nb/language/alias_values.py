@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.diagnostic import Diagnostic, Fix, Related
 from yamlflow_nb.domain.document import Document, DocumentNode, ScalarNode
 from yamlflow_nb.language.locate import Replacement, file_fix
 from yamlflow_nb.language.quoting import as_scalar
 
 _LONGEST = 500
+_MOST_SHOWN = 3
 _BLANKS = re.compile(r"[ \t]*")
 _Found = tuple[int, str, int, int]
 """Place in the list of findings, name, and the offsets of the anchor or alias."""
@@ -20,8 +21,10 @@ _Found = tuple[int, str, int, int]
 def with_values(document: Document, findings: list[Diagnostic]) -> list[Diagnostic]:
     """The findings, those about anchors and aliases with their fixes. The tree gets the values of aliases that are scalars,
     so that what follows is looked at for what it means."""
-    if not any(one.code == "YF107" for one in findings) or any(one.code == "YF108" for one in findings):
+    if not any(one.code == "YF107" for one in findings):
         return findings
+    if any(one.code == "YF108" for one in findings):
+        return _together(document, findings)
     source = document.source
     anchors, aliases = list(_named(document, findings, "&")), list(_named(document, findings, "*"))
     nodes = {node.start: node for _, node in document.walk()} if aliases else {}
@@ -42,7 +45,25 @@ def with_values(document: Document, findings: list[Diagnostic]) -> list[Diagnost
             stands = nodes.get(first)
             if isinstance(stands, ScalarNode) and isinstance(node, ScalarNode):
                 stands.value, stands.text = node.value, node.text
-    return mended
+    return _together(document, mended)
+
+
+def _together(document: Document, findings: list[Diagnostic]) -> list[Diagnostic]:
+    """The aliases of one anchor as one finding, at the first; its fix is that of all."""
+    by_name: dict[str, list[int]] = {}
+    for index, name, _, _ in _named(document, findings, "*"):
+        by_name.setdefault(name, []).append(index)
+    told = dict(enumerate(findings))
+    for indexes in by_name.values():
+        first, *others = (findings[index] for index in indexes)
+        fixes = [one.fix for one in (first, *others) if one.fix is not None]
+        fix = Fix(fixes[0].title, tuple(edit for one in fixes for edit in one.edits)) if fixes else None
+        also = tuple(Related("also here", one.span) for one in others[:_MOST_SHOWN])
+        message = f"{first.message}, here and in {len(others)} other place{'s' * (len(others) > 1)}" if others else first.message
+        told[indexes[0]] = replace(first, message=message, fix=fix, related=(*first.related, *also))
+        for index in indexes[1:]:
+            del told[index]
+    return list(told.values())
 
 
 def _named(document: Document, findings: list[Diagnostic], sign: str) -> Iterable[_Found]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
-from yamlflow_nb.language.value_parser import closing_braces
+from yamlflow_nb.language.value_scanner import closing_braces
 
 _CODE = "YF134"
 _MOST_SHOWN = 20

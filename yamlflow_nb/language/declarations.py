@@ -14,7 +14,8 @@ from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS, VARIABLE_TYPE
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskDefinition, TaskFields, TaskType
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.bound_form import unbound
-from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.nearest import nearest
+from yamlflow_nb.language.quoting import quoted, shown
 from yamlflow_nb.language.reading import INVALID, Reading, anything, boolean, integer_from, list_of, text
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -30,6 +31,11 @@ _INPUT_FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def meant_type(value: str) -> str | None:
+    """The type that is meant by a name."""
+    return _SYNONYMS.get(value.lower()) or nearest(value, VARIABLE_TYPES)
+
+
 def variable_type(reading: Reading, path: Path, node: DocumentNode) -> Any:
     """The name of a variable type."""
     value = node.value if type(node) is ScalarNode else None
@@ -37,7 +43,7 @@ def variable_type(reading: Reading, path: Path, node: DocumentNode) -> Any:
         return value
     if not isinstance(value, str):
         return reading.wrong(path, node, "the name of a type", f"types: {', '.join(VARIABLE_TYPES)}")
-    close = _SYNONYMS.get(value.lower()) or reading.near(value, VARIABLE_TYPES)
+    close = meant_type(value)
     hint = f"did you mean `{close}`?" if close else f"types: {', '.join(VARIABLE_TYPES)}"
     return reading.report(
         "YF127", path, f"there is no type {shown(value)}", hint, replace=(f"write `{close}`", close) if close else None
@@ -118,6 +124,37 @@ def _check_bounds(reading: Reading, path: Path, declared: InputDeclaration) -> N
             )
 
 
+_BOOLEANS = {
+    "yes": "true",
+    "on": "true",
+    "true": "true",
+    "y": "true",
+    "no": "false",
+    "off": "false",
+    "false": "false",
+    "n": "false",
+}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?P<rest>\.[0-9]{1,30})?\Z")
+
+
+def _as_type(value: Any, wanted: str) -> str | None:
+    """A value as the YAML of another type; None where it has no plain form there."""
+    if wanted == "string" and isinstance(value, (int, float)):
+        return quoted(str(value).lower() if isinstance(value, bool) else str(value))
+    if not isinstance(value, str):
+        return str(int(value)) if wanted == "integer" and isinstance(value, float) and value.is_integer() else None
+    if wanted == "boolean":
+        return _BOOLEANS.get(value.lower())
+    number = _NUMBER.match(value)
+    return value if number is not None and (wanted == "number" or (wanted == "integer" and number["rest"] is None)) else None
+
+
+def _bounds(low: Any, high: Any) -> str:
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return f"between {low} and {high}"
+
+
 def _check_default(reading: Reading, path: Path, declared: InputDeclaration) -> None:
     value = declared.default
     if value is None:
@@ -130,13 +167,16 @@ def _check_default(reading: Reading, path: Path, declared: InputDeclaration) -> 
             reading.report("YF130", path, f"the default is no {declared.type}", "ISO 8601, for example 2025-01-31")
             return
     if not fits(value, declared.type):
-        reading.report("YF130", path, f"the default must be of type {declared.type}, this is {type_of(value)}")
+        written = _as_type(value, declared.type)
+        message = f"the default must be of type {declared.type}, this is {type_of(value)}"
+        hint, replace = (f"write {written}", (f"write {written}", written)) if written is not None else (None, None)
+        reading.report("YF130", path, message, hint, replace=replace)
     elif declared.enum is not None and value not in declared.enum:
         reading.report("YF130", path, f"the default is none of {', '.join(map(shown, declared.enum))}")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = declared.minimum, declared.maximum
         if (isinstance(low, (int, float)) and value < low) or (isinstance(high, (int, float)) and value > high):
-            reading.report("YF130", path, f"the default {value} is not between minimum and maximum")
+            reading.report("YF130", path, f"the default {value} is not {_bounds(low, high)}")
 
 
 def task_type(reading: Reading, path: Path, node: DocumentNode) -> TaskType | None:
@@ -219,7 +259,7 @@ def _report_fields(reading: Reading, path: Path, kind: TaskType, error: Validati
         told.add(name)
         message = str(detail["msg"]).removeprefix("Value error, ")
         if detail["type"] == "missing":
-            reading.report("YF122", path, f"a `{kind.name}` task needs `{name}`")
+            reading.missing(path, name, f"a `{kind.name}` task needs `{name}`")
         elif name:
             said = f"`{name}`: {message[:1].lower()}{message[1:]}".replace("input should be", "must be")
             words = re.findall(r"'([^']*)'", message) if detail["type"] == "literal_error" and len(detail["loc"]) == 1 else ()
@@ -243,7 +283,7 @@ def task_definition(reading: Reading, path: Path, node: DocumentNode) -> TaskDef
     items = dict(node.items)
     where = items.pop("type", None)
     if where is None:
-        reading.report("YF122", path, f"the task `{name}` needs `type`", on_key=True)
+        reading.missing(path, "type", f"the task `{name}` needs `type`", on_key=True)
         return None
     kind = task_type(reading, (*path, "type"), where)
     given = inputs(reading, (*path, "inputs"), items.pop("inputs")) if "inputs" in items else None

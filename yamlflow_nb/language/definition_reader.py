@@ -28,6 +28,7 @@ from yamlflow_nb.language.reading import (
     text,
     texts,
 )
+from yamlflow_nb.language.schedules import schedule
 
 LONGEST_NAME = 64
 _API = re.compile(r"yamlflow/v([0-9]+)(?:\.([0-9]+))?(?:(?:alpha|beta)[0-9]*)?\Z")
@@ -70,7 +71,7 @@ def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> t
         values["outputs"] = _outputs(reading, root.items["outputs"], parsed)
     definition = PipelineDefinition.of(values)
     definition._parsed, definition._document = parsed, document
-    return definition, reading.found
+    return definition, reading.findings
 
 
 # The head -------------------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def _name(reading: Reading, root: MappingNode, values: dict[str, Any]) -> None:
     node = root.items.get("name")
     if node is None:
         hint = "put `name: my_pipeline` in the first line"
-        reading.report("YF122", ("name",), "a pipeline needs `name`", hint)
+        reading.missing((), "name", "a pipeline needs `name`", hint, at=("name",))
         return
     # A number is no name in quotes either.
     value = node.text if type(node) is ScalarNode and node.text else text(reading, ("name",), node)
@@ -170,7 +171,8 @@ def _nodes(
 ) -> tuple[NodeDefinition, ...]:
     node = root.items.get("nodes")
     if node is None:
-        reading.report("YF122", ("nodes",), "a pipeline needs `nodes`", "- id: first\n  type: python")
+        hint = "for example nodes: [{id: first, type: python, code: pass}]"
+        reading.missing((), "nodes", "a pipeline needs `nodes`", hint, at=("nodes",))
         return ()
     if not isinstance(node, SequenceNode):
         hint = "begin each with a dash: `- id: extract`"
@@ -214,31 +216,6 @@ def _outputs(reading: Reading, node: DocumentNode, parsed: ParsedExpressions) ->
 
 # Fields of the pipeline -----------------------------------------------------------------------------------------------
 
-_SCHEDULE_STARTS = ("cron", "every", "at", "onEvent", "onFile")
-_SCHEDULE_FIELDS = record(
-    {
-        "cron": text, "every": duration, "at": any_of(text, str, texts), "onEvent": anything, "onFile": anything, "timezone": text,
-        "catchUp": one_of("none", "last", "all"), "inputs": anything,
-    }
-)  # fmt: skip
-
-
-def _one_schedule(reading: Reading, path: Path, node: DocumentNode) -> Any:
-    value = _SCHEDULE_FIELDS(reading, path, node)
-    if value is not INVALID and isinstance(node, MappingNode):
-        given = [name for name in _SCHEDULE_STARTS if name in node.items]
-        if len(given) != 1:
-            what = f"`{given[0]}` and `{given[1]}`" if given else "none of them"
-            reading.report("YF122", path, f"a schedule has exactly one of {', '.join(_SCHEDULE_STARTS)}; this has {what}")
-    return value
-
-
-_SCHEDULES = list_of(_one_schedule)
-
-
-def _schedule(reading: Reading, path: Path, node: DocumentNode) -> Any:
-    return (_SCHEDULES if isinstance(node, SequenceNode) else _one_schedule)(reading, path, node)
-
 
 def _pools(reading: Reading, path: Path, node: DocumentNode) -> Any:
     if not isinstance(node, MappingNode):
@@ -257,7 +234,7 @@ _FIELDS: dict[str, Reader] = {
     "inputVariables": declarations.inputs,
     "timeout": duration,
     "resources": record({"pools": _pools}),
-    "schedule": _schedule,
+    "schedule": schedule,
     "concurrency": record(
         {"limit": integer_from(1), "policy": one_of("queue", "skip", "cancelRunning", "fail"), "group": anything},
         required=("limit",),

@@ -18,14 +18,27 @@ _WORDS = re.compile(
 )
 
 
+_PARTS = re.compile(r"(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?\Z", re.IGNORECASE)
+_WHOLE = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
 def meant_duration(value: Any) -> str | None:
     """The duration that a text means which is written otherwise; None where there is none.
 
-    >>> meant_duration("5 minutes"), meant_duration("10S"), meant_duration("soon")
-    ('5m', '10s', None)
+    >>> meant_duration("5 minutes"), meant_duration("10S"), meant_duration("1h30m"), meant_duration("PT5M"), meant_duration("soon")
+    ('5m', '10s', '90m', '5m', None)
     """
-    found = _WORDS.fullmatch(value) if isinstance(value, str) else None
-    return f"{found[1]}{found.lastgroup}" if found is not None else None
+    if not isinstance(value, str):
+        return None
+    found = _WORDS.fullmatch(value)
+    if found is not None:
+        return f"{found[1]}{found.lastgroup}"
+    upper = value.upper()
+    parts = _PARTS.match(upper[1:].replace("T", "", 1) if upper.startswith("P") else value.replace(" ", ""))
+    if parts is None or not any(parts.groups()):
+        return None
+    seconds = sum(int(amount or 0) * size for amount, (_, size) in zip(parts.groups(), _WHOLE))
+    return next((f"{seconds // size}{unit}" for unit, size in _WHOLE if seconds % size == 0), None)
 
 
 def parse_duration(value: Any) -> float | None:

@@ -15,7 +15,7 @@ from simpleeval import SimpleEval
 
 from yamlflow_nb.domain.expression import Template, ValueExpression
 from yamlflow_nb.domain.names import Absent, Names, Namespace
-from yamlflow_nb.language.functions import FUNCTIONS, WrongValue, clipped, fits_kind, kind_of, same, text_form
+from yamlflow_nb.language.functions import FUNCTIONS, WrongValue, clipped, described, fits_kind, kind_of, same, text_form
 from yamlflow_nb.language.problem import Problem
 
 MOST_STEPS = 10_000
@@ -73,7 +73,7 @@ def evaluate_condition(expression: ValueExpression, names: Names) -> bool:
         return value
     if isinstance(value, Absent):
         raise _located(expression, _Failure(expression.tree, value.message, value))
-    message = f"a condition must be true or false, but `{expression.text.strip()}` is {kind_of(value)} {clipped(value)}"
+    message = f"a condition must be true or false, but `{expression.text.strip()}` is {described(value)}"
     raise _located(expression, _Failure(expression.tree, message))
 
 
@@ -222,7 +222,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             return base[key] if key in base else Absent(ast.unparse(node))
         if isinstance(base, Absent):
             return base
-        raise _Failure(node, f"`{key}` is looked up in {kind_of(base)} {clipped(base)}, which has no keys")
+        raise _Failure(node, f"`{key}` is looked up in {described(base)}, which has no keys")
 
     def _subscript(self, node: ast.Subscript) -> Any:
         base = self.at(node.value)
@@ -233,13 +233,13 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
         key = self.used(node.slice)
         if isinstance(base, (Namespace, Mapping)):
             if not isinstance(key, str):
-                raise _Failure(node, f"a key is a string, not {kind_of(key)} {clipped(key)}")
+                raise _Failure(node, f"a key is a string, not {described(key)}")
             return self._member(node, base, key)
         if isinstance(base, (list, tuple, str)):
             if not isinstance(key, int) or isinstance(key, bool):
-                raise _Failure(node, f"an index is an integer, not {kind_of(key)} {clipped(key)}")
+                raise _Failure(node, f"an index is an integer, not {described(key)}")
             return base[key] if -len(base) <= key < len(base) else Absent(ast.unparse(node))
-        raise _Failure(node, f"{kind_of(base)} {clipped(base)} has no items")
+        raise _Failure(node, f"{described(base)} has no items")
 
     def _slice(self, node: ast.AST, base: Any, bounds: ast.Slice) -> Any:
         if not isinstance(base, (list, tuple, str)):
@@ -285,7 +285,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
         if isinstance(node.op, ast.Not):
             return not value
         if kind_of(value) not in ("integer", "number"):
-            raise _Failure(node, f"a sign needs a number, not {kind_of(value)} {clipped(value)}")
+            raise _Failure(node, f"a sign needs a number, not {described(value)}")
         return -value if isinstance(node.op, ast.USub) else value
 
     def _compare(self, node: ast.Compare) -> bool:
@@ -309,7 +309,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
             return same(left, right) is (operator is ast.Eq)
         first, second = kind_of(left), kind_of(right)
         if first not in _ORDERED or (first != second and not {first, second} <= {"integer", "number"}):
-            message = f"`{_SYMBOLS[operator]}` has no meaning between {first} {clipped(left)} and {second} {clipped(right)}"
+            message = f"`{_SYMBOLS[operator]}` has no meaning between {described(left)} and {described(right)}"
             raise _Failure(node, message)
         try:
             return bool(_COMPARE[operator](left, right))
@@ -325,9 +325,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
         elif isinstance(right, (list, tuple)):
             found = any(same(left, item) for item in right)
         else:
-            raise _Failure(
-                node, f"`in` looks for {kind_of(left)} in {kind_of(right)} {clipped(right)}; it needs a text, array or object"
-            )
+            raise _Failure(node, f"`in` looks for {kind_of(left)} in {described(right)}; it needs a text, array or object")
         return found is (operator is ast.In)
 
     def _binary(self, node: ast.BinOp) -> Any:
@@ -344,9 +342,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
         if operator is ast.Mult and {first, second} & {"string", "array"} and "integer" in (first, second):
             return self._repeated(node, *((left, right) if second == "integer" else (right, left)))
         hint = "; use str(x) to join texts" if operator is ast.Add and "string" in (first, second) else ""
-        raise _Failure(
-            node, f"`{_SYMBOLS[operator]}` has no meaning between {first} {clipped(left)} and {second} {clipped(right)}{hint}"
-        )
+        raise _Failure(node, f"`{_SYMBOLS[operator]}` has no meaning between {described(left)} and {described(right)}{hint}")
 
     def _repeated(self, node: ast.AST, value: Any, times: int) -> Any:
         """A text or array several times over, as in Python; its size is known before it is made."""
@@ -409,7 +405,7 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
     def _fit(self, node: ast.AST, function: str, parameter: str, kinds: str, value: Any) -> None:
         if not fits_kind(value, kinds):
             wanted = " or ".join(kinds.split("|"))
-            raise _Failure(node, f"{function}({parameter}) takes {wanted}, not {kind_of(value)} {clipped(value)}")
+            raise _Failure(node, f"{function}({parameter}) takes {wanted}, not {described(value)}")
 
     def _argument(self, node: ast.Call, position: int, name: str) -> ast.expr:
         if position < len(node.args):

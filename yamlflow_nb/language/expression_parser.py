@@ -23,8 +23,9 @@ from yamlflow_nb.domain.expression import (
     TriggerNode,
     ValueAtom,
 )
-from yamlflow_nb.language.problem import ExpressionSyntaxError
-from yamlflow_nb.language.tokenizer import Token, Tokenizer, refuse
+from yamlflow_nb.language.problem import ExpressionSyntaxError, refuse
+from yamlflow_nb.language.tokenizer import Token, Tokenizer
+from yamlflow_nb.language.trigger_advice import no_condition, outside
 from yamlflow_nb.language.value_parser import parse_template, parse_value
 
 MOST_DEPTH = 48
@@ -137,35 +138,7 @@ def _word(tokens: Tokenizer, token: Token) -> TriggerNode:
         return Constant(_CONSTANTS[token.text], token.start, token.end)
     if token.text in _QUANTIFIERS and tokens.token.kind == "(":
         return _quantified(tokens, token)
-    upper = {"AND": "&&", "OR": "||", "NOT": "!"}.get(token.text)
-    if upper:
-        refuse(
-            "YF201",
-            f"`{token.text}` is written `{upper}`",
-            token.start,
-            token.end,
-            None,
-            (f"write `{upper}`", [(token.start, token.end, upper)]),
-        )
-    meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(token.text.lower())
-    if meant:
-        fix = (f"write `{meant}`", [(token.start, token.end, meant)])
-        refuse("YF201", f"`{token.text}` is a text, no condition", token.start, token.end, f"write {meant}", fix)
-    source, dot, name = token.text.partition(".")
-    if dot and source and name:
-        fixed = f"event:{token.text}"
-        refuse(
-            "YF201", f"`{token.text}` is neither an event nor a value", token.start, token.end,
-            f"write {fixed} for an event, {{{{ {token.text} }}}} for a value",
-            (f"write `{fixed}`", [(token.start, token.end, fixed)]),
-        )  # fmt: skip
-    refuse(
-        "YF201",
-        f"`{token.text}` is no condition",
-        token.start,
-        token.end,
-        'conditions are "event:node.event", {{ value }}, true and false',
-    )
+    no_condition(tokens.text, token.text, token.start, token.end)
 
 
 def _quantified(tokens: Tokenizer, token: Token) -> Quantified:
@@ -225,32 +198,23 @@ def _listed(tokens: Tokenizer, owner: Token) -> EventAtom | PatternAtom:
 
 def _no_atom(tokens: Tokenizer, token: Token) -> NoReturn:
     if token.kind == "end":
-        refuse("YF201", "a condition is missing at the end", max(0, len(tokens.text.rstrip()) - 1), len(tokens.text.rstrip()))
+        written = tokens.text.rstrip()
+        joined = re.search(r"(?:&&|\|\||!|,|\(|\b(?:and|or|not))\Z", written)
+        start = joined.start() if joined is not None else max(0, len(written) - 1)
+        refuse("YF201", "a condition is missing at the end", start, len(written))
     if token.kind == "compare" or token.kind == "number":
-        refuse(
-            "YF201",
-            f"`{token.text}` stands outside {{{{ }}}}",
-            token.start,
-            token.end,
-            "values are compared inside {{ }}: {{ a.n > 0 }}",
-        )
+        outside(tokens.text, token.text, token.start, token.end)
     refuse("YF201", f"`{token.text}` stands where a condition is expected", token.start, token.end)
 
 
 def _unexpected(tokens: Tokenizer, expected: str) -> NoReturn:
     token = tokens.token
     if token.kind == "compare":
-        refuse(
-            "YF201",
-            f"`{token.text}` stands outside {{{{ }}}}",
-            token.start,
-            token.end,
-            "values are compared inside {{ }}: {{ a.n > 0 }}",
-        )
+        outside(tokens.text, token.text, token.start, token.end)
     if token.kind == ")":
         refuse("YF202", "`)` closes nothing", token.start, token.end)
     if token.kind == "word" and token.text in ("AND", "OR"):
-        _word(tokens, token)
+        no_condition(tokens.text, token.text, token.start, token.end)
     hint = "join conditions with && or ||" if token.kind in ("event", "value", "word", "(", "!") else None
     refuse("YF201", f"expected {expected}, got `{token.text}`", token.start, token.end, hint)
 

@@ -327,8 +327,13 @@ def _slice(x: Any, start: int | None = None, end: int | None = None) -> Any:
 
 def clipped(value: Any) -> str:
     """A value for a message, cut when it is long."""
-    shown = repr(value)
+    shown = repr(value) if isinstance(value, str) else text_form(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def described(value: Any) -> str:
+    """A value with its kind: ``integer 3``, ``null``."""
+    return "null" if value is None else f"{kind_of(value)} {clipped(value)}"
 
 
 def _row(name: str, parameters: str, result: str, run: Callable[..., Any], summary: str) -> tuple[str, Function]:

@@ -11,8 +11,8 @@ _MOST_CANDIDATES = 2_000
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a person most likely meant by ``name``, or None when none is near.
 
-    Near: equal but for case, ``_`` and ``-``; or at most a third of the letters (and never more than four) changed,
-    dropped, added or swapped with a neighbour. Of two equally near the first wins.
+    Near: equal but for case, ``_`` and ``-``; or at most a third of the letters of the shorter name (and never more than
+    four) changed, dropped, added or swapped with a neighbour. Of two equally near the first wins.
 
     >>> nearest("startwhen", ["startWhen", "stopWhen"]), nearest("retires", ["retry", "title"]), nearest("x", ["abc"])
     ('startWhen', None, None)
@@ -31,7 +31,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
         if abs(len(folded) - len(wanted)) >= best_distance:
             continue
         distance = _distance(wanted, folded, best_distance)
-        if distance < best_distance and distance < max(len(folded), len(wanted)):
+        if distance < best_distance and distance <= max(1, len(folded) // 3) and distance < max(len(folded), len(wanted)):
             best, best_distance = candidate, distance
     return best
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
+from yamlflow_nb.domain.document import DocumentNode, MappingNode, Path, ScalarNode
 from yamlflow_nb.domain.expression import BoundTemplate, NodeExpressions
 from yamlflow_nb.domain.pipeline_definition import (
     BUILT_IN_EVENTS,
@@ -18,7 +18,7 @@ from yamlflow_nb.domain.pipeline_definition import (
 )
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.quoting import as_scalar, shown
+from yamlflow_nb.language.quoting import as_scalar, quoted, shown
 from yamlflow_nb.language.reading import (
     INVALID,
     Reader,
@@ -27,6 +27,7 @@ from yamlflow_nb.language.reading import (
     anything,
     boolean,
     duration,
+    fitted,
     integer_from,
     one_of,
     record,
@@ -100,7 +101,7 @@ def _when(name: str, option: str, reading: Reading, path: Path, node: DocumentNo
         if key not in ("when", option):
             reading.unknown_key((*path, key), ("when", option), node.items, f"`{name}`")
     if "when" not in node.items:
-        reading.report("YF122", path, f"`{name}` needs `when`", on_key=True)
+        reading.missing(path, "when", f"`{name}` needs `when`", on_key=True)
         return None
     when = node.items["when"]
     expression = reading.trigger((*path, "when"), when)
@@ -164,12 +165,17 @@ def _on_failure(reading: Reading, path: Path, node: DocumentNode, written: Writt
     written.expressions.recovery = reading.templates((*path, "outputs"), values)
 
 
-_RETRY = record(
+def _attempts(node: DocumentNode) -> str | None:
+    count = node.value if type(node) is ScalarNode else None
+    return f"{{maxAttempts: {count}}}" if count.__class__ is int and count > 0 else None
+
+
+_RETRY = fitted("a mapping", _attempts, record(
     {
         "maxAttempts": integer_from(1), "delay": duration, "backoff": one_of("fixed", "linear", "exponential"),
         "maxDelay": duration, "maxDuration": duration, "jitter": boolean,
     }
-)  # fmt: skip
+))  # fmt: skip
 
 
 def _retry(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
@@ -192,13 +198,18 @@ def _repeat(reading: Reading, path: Path, node: DocumentNode, written: Written) 
     written.values["repeat"] = Repeat.of(values)
 
 
-def _is_text(node: DocumentNode) -> bool:
+def _is_text(node: DocumentNode | None) -> bool:
     return type(node) is ScalarNode and isinstance(node.value, str)
 
 
 def _for_each(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
     found = reading.templates(path, node)
     if type(node) is ScalarNode:
+        if _is_text(node) and _BARE_NAME.match(node.text):
+            braced = quoted(f"{{{{ {node.text} }}}}")
+            message = f"`forEach` must be a list, or an expression that gives one, this is a text, {shown(node.text)}"
+            reading.report("YF123", path, message, f"write {braced}", replace=(f"write {braced}", braced))
+            return
         if not found and not (_is_text(node) and "{{" in node.text):
             reading.wrong(path, node, 'a list, or an expression that gives one: "{{ list.files }}"')
             return
@@ -213,6 +224,7 @@ def _for_each(reading: Reading, path: Path, node: DocumentNode, written: Written
     written.values["forEach"] = node.plain()
 
 
+_BARE_NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+\Z")
 _SHARE = re.compile(r"(?:100|[0-9]{1,2})(?:\.[0-9]+)?%\Z")
 
 
@@ -236,7 +248,17 @@ def _emits(reading: Reading, path: Path, node: DocumentNode) -> Any:
 
 
 _CACHE = any_of(boolean, bool, record({"ttl": duration, "key": anything, "packages": texts}))
-_RESOURCES = record({"slots": integer_from(0), "memory": anything, "pool": text})
+_MEMORY = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:[KMGTP]i?)?B?\Z")
+
+
+def _memory(reading: Reading, path: Path, node: DocumentNode) -> Any:
+    value = node.value if type(node) is ScalarNode else None
+    if (value.__class__ is int and value >= 0) or (isinstance(value, str) and _MEMORY.match(value)):
+        return value
+    return reading.wrong(path, node, "an amount of memory", "for example 512MiB, 2GiB, or a number of bytes")
+
+
+_RESOURCES = record({"slots": integer_from(0), "memory": _memory, "pool": text})
 
 CONTROL: dict[str, Setter] = {
     "title": _shown_text("title"),
@@ -301,6 +323,11 @@ class NodeReader:
             setter = CONTROL.get(key)
             if setter is not None:
                 setter(reading, (*path, key), item, written)
+            elif key == "name" and "id" not in node.items:
+                reading.report(
+                    "YF121", (*path, key), "a node is named by `id`", "write id", on_key=True, replace=("write `id`", "id")
+                )
+                reading.meant(path, "id")
             elif key not in ("id", "type", "taskDefinition"):
                 own[key] = item
         values = written.values
@@ -321,7 +348,10 @@ class NodeReader:
         place = (*path, "id")
         written = node.items.get("id")
         if written is None:
-            reading.report("YF122", path, "a node needs `id`")
+            named = node.items.get("name")
+            if _is_text(named) and NAME.match(named.text):  # type: ignore[union-attr]
+                return str(named.text)  # type: ignore[union-attr]
+            reading.missing(path, "id", "a node needs `id`")
             return f"?{path[-1]}"
         # A number is no id in quotes either.
         numeric = type(written) is ScalarNode and written.text and not NAME.match(written.text)
@@ -336,7 +366,7 @@ class NodeReader:
             better = suggested(value)
             # What else speaks of the node would have to follow.
             alone = len(reading.found) < _MOST_MENDED and reading.document.source.text.count(value) == 1
-            alone = alone and better not in RESERVED_NAMES and not self.is_taken(better)
+            alone = alone and better not in RESERVED_NAMES and not reading.is_node(better)
             reading.report(
                 "YF135", place, f"{shown(value)} is no id", f"ids are [a-z][a-z0-9_]*, for example `{better}`",
                 replace=(f"write `{better}`", better) if alone else None,
@@ -346,13 +376,6 @@ class NodeReader:
         elif value in RESERVED_NAMES:
             reading.report("YF137", place, f"`{value}` is reserved", f"reserved: {', '.join(sorted(RESERVED_NAMES))}")
         return str(value)
-
-    def is_taken(self, name: str) -> bool:
-        """Whether a node of the document has this id."""
-        nodes = self.reading.document.find(("nodes",))
-        items = nodes.items if isinstance(nodes, SequenceNode) else ()
-        ids = (item.items.get("id") for item in items if isinstance(item, MappingNode))
-        return any(isinstance(one, ScalarNode) and one.text == name for one in ids)
 
     def what(self, path: Path, node: MappingNode, own: dict[str, DocumentNode], written: Written) -> None:
         """What the node does: a task that it names, or one written in the node itself."""
@@ -371,7 +394,7 @@ class NodeReader:
             return
         if inline is None:
             known = ", ".join(sorted(reading.task_types))
-            reading.report("YF122", path, "a node needs `type` or `taskDefinition`: what it does", f"types: {known}")
+            reading.missing(path, "type", "a node needs `type` or `taskDefinition`: what it does", f"types: {known}")
             return
         kind = reading.task_types.get(inline.value) if _is_text(inline) else None  # type: ignore[union-attr]
         if kind is None:

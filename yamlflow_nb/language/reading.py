@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
@@ -13,7 +14,7 @@ from yamlflow_nb.language.durations import FORMS, meant_duration, parse_duration
 from yamlflow_nb.language.expression_parser import parse_trigger
 from yamlflow_nb.language.locate import diagnostic_at, diagnostic_for, place_of
 from yamlflow_nb.language.nearest import nearest
-from yamlflow_nb.language.problem import ExpressionSyntaxError
+from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
 from yamlflow_nb.language.quoting import quoted, shown
 from yamlflow_nb.language.value_parser import parse_template
 
@@ -22,6 +23,15 @@ INVALID: Any = object()
 Reader = Callable[["Reading", Path, DocumentNode], Any]
 _MOST_FINDINGS = 200
 _MOST_SUGGESTIONS = 50
+_MEANT: dict[str, tuple[str, ...]] = {
+    "attempts": ("maxAttempts",), "retries": ("maxAttempts",), "maxretries": ("maxAttempts",), "count": ("maxAttempts",),
+    "times": ("maxAttempts", "maxIterations"), "max": ("maxAttempts", "limit", "maximum"), "min": ("minimum",),
+    "limit": ("maxAttempts", "maxIterations"), "iterations": ("maxIterations",), "interval": ("delay", "every"),
+    "wait": ("delay",), "timeout": ("maxDuration",), "strategy": ("backoff", "policy"), "tz": ("timezone",), "mem": ("memory",),
+    "choices": ("enum",), "options": ("enum",), "condition": ("until", "when"), "expression": ("cron", "when"),
+    "backfill": ("catchUp",), "maxparallelism": ("limit",),
+}  # fmt: skip
+"""What fields are called elsewhere, in small letters without ``_``: the first that there is here is meant."""
 _KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
 
 
@@ -33,6 +43,8 @@ class Reading:
         self.task_types = task_types
         self.found: list[Diagnostic] = []
         self._triggers: dict[str, TriggerNode] = {}
+        self._meant: set[tuple[Path, str]] = set()
+        self._missing: dict[tuple[Path, str], Diagnostic] = {}
 
     def report(
         self,
@@ -67,10 +79,33 @@ class Reading:
         """A key that is none here, with the nearest that is."""
         name = str(path[-1])
         names = list(known)
-        close = self.near(name, [other for other in names if other not in present])
+        free = [other for other in names if other not in present]
+        close = next((meant for meant in _MEANT.get(name.lower().replace("_", ""), ()) if meant in free), None)
+        close = close or self.near(name, free)
         hint = f"did you mean `{close}`?" if close else f"known here: {', '.join(names)}"
         replace = (f"write `{close}`", close) if close else None
+        if close:
+            self.meant(path[:-1], close)
         self.report("YF121", path, f"{what} has no field {shown(name)}", hint, on_key=True, replace=replace)
+
+    def missing(
+        self, path: Path, name: str, message: str, hint: str | None = None, *, on_key: bool = False, at: Path | None = None
+    ) -> None:
+        """A field that the mapping at ``path`` needs; told there, or ``at`` another place."""
+        before = len(self.found)
+        self.report("YF122", path if at is None else at, message, hint, on_key=on_key)
+        if len(self.found) > before:
+            self._missing[path, name] = self.found[-1]
+
+    def meant(self, path: Path, name: str) -> None:
+        """Another name in the mapping at ``path`` stands for this one: it is not missed then."""
+        self._meant.add((path, name))
+
+    @property
+    def findings(self) -> list[Diagnostic]:
+        """What is found, without the fields that are missing only because their names are mistyped."""
+        told = [one for place, one in self._missing.items() if place in self._meant]
+        return [one for one in self.found if not any(one is other for other in told)] if told else self.found
 
     def wrong(self, path: Path, node: DocumentNode, expected: str, hint: str | None = None) -> Any:
         """A value that is not what is expected."""
@@ -125,7 +160,18 @@ class Reading:
 
     def problems(self, path: Path, error: ExpressionSyntaxError) -> None:
         if len(self.found) < _MOST_FINDINGS:
-            self.found += [diagnostic_for(self.document, path, problem) for problem in error.problems]
+            self.found += [diagnostic_for(self.document, path, self._if_of_node(problem)) for problem in error.problems]
+
+    def _if_of_node(self, problem: Problem) -> Problem:
+        """A problem without its fix where that is for a node which there is not."""
+        return problem if problem.node is None or self.is_node(problem.node) else replace(problem, fix=None)
+
+    def is_node(self, name: str) -> bool:
+        """Whether a node of the document has this id."""
+        nodes = self.document.find(("nodes",))
+        items = nodes.items if isinstance(nodes, SequenceNode) else ()
+        ids = (item.items.get("id") for item in items if isinstance(item, MappingNode))
+        return any(isinstance(one, ScalarNode) and one.text == name for one in ids)
 
 
 def kind_of(node: DocumentNode) -> str:
@@ -158,6 +204,19 @@ def text(reading: Reading, path: Path, node: DocumentNode) -> Any:
                 replace=("quote it", written),
             )  # fmt: skip
     return reading.wrong(path, node, "a text")
+
+
+def fitted(expected: str, form: Callable[[DocumentNode], str | None], reader: Reader) -> Reader:
+    """``reader``, and for a value that is meant as something else the fix that writes what ``form`` makes of it."""
+
+    def read(reading: Reading, path: Path, node: DocumentNode) -> Any:
+        written = form(node)
+        if written is None:
+            return reader(reading, path, node)
+        message = f"{_name(path)} must be {expected}, this is {kind_of(node)}"
+        return reading.report("YF123", path, message, f"write {written}", replace=(f"write {written}", written))
+
+    return read
 
 
 def boolean(reading: Reading, path: Path, node: DocumentNode) -> Any:
@@ -263,7 +322,7 @@ def record(fields: Mapping[str, Reader], required: tuple[str, ...] = ()) -> Read
                 values[name] = value
         for name in required:
             if name not in node.items:
-                reading.report("YF122", path, f"{_name(path)} needs `{name}`", on_key=True)
+                reading.missing(path, name, f"{_name(path)} needs `{name}`", on_key=True)
         return values
 
     return read

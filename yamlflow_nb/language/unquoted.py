@@ -19,6 +19,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, ScalarNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.expression_parser import parse_template, parse_trigger
+from yamlflow_nb.language.foreign_lines import foreign_line
 from yamlflow_nb.language.locate import diagnostic_at
 from yamlflow_nb.language.problem import ExpressionSyntaxError
 from yamlflow_nb.language.quoting import quoted_source, shown
@@ -43,22 +44,30 @@ class Repair(NamedTuple):
     end: int
     text: str
     diagnostic: Diagnostic
+    is_line: bool = False
+    """A line to be left out instead."""
 
     def within(self, repairs: Iterable[Repair]) -> bool:
         """Whether it is part of a longer one, found later."""
         return any(one.start < self.start and self.end <= one.end for one in repairs)
 
     def blanked(self, text: str) -> str:
-        """A text of the same length with a quoted blank in the value's place."""
+        """A text of the same length with a quoted blank in the value's place, or a comment in the line's."""
+        if self.is_line:
+            return text[: self.start] + "#" * (self.end - self.start) + text[self.end :]
         return text[: self.start] + '"' + "x" * (self.end - self.start - 2) + '"' + text[self.end :]
 
 
 def repair_at(source: SourceText, offset: int, begun: int | None, known: Mapping[int, Repair]) -> Repair | None:
     """The unquoted value, not among those known, that made the parser stumble at ``offset`` in something begun at ``begun``;
     None when it was something else."""
-    for place in (offset, begun, offset - 1):
+    fenced = 0 if source.text.startswith("~~~") else None
+    for place in (offset, begun, offset - 1, fenced):
         if place is None or place < 0:
             continue
+        line = foreign_line(source, place) if place != begun or place in (offset, fenced) else None
+        if line is not None and line[0] not in known:
+            return Repair(line[0], line[1], source.text[line[0] : line[1]], line[2], True)
         found = next((repair for repair in _in_line(source, place) if repair.start not in known), None)
         if found is not None and found.end - found.start >= _SHORTEST:
             return found
@@ -85,7 +94,7 @@ def _in_line(source: SourceText, place: int) -> Iterator[Repair]:
             return
     for first, code in _unquoted_values(line):
         last = _flow_end(line, first)
-        if code == "YF114" or "}}" in line[first:last]:
+        if code != "YF113" or "}}" in line[first:last]:
             yield _repair(source, code, line_start + first, line_start + last)
 
 
@@ -114,7 +123,7 @@ def _block_code(value: str) -> str | None:
         return "YF114"
     if _RESERVED.match(value):
         return "YF119"
-    if value[0] not in "\"'|>[{&*!#?:" and re.search(r":[ \t]|:\Z", value) and not value.endswith(":"):
+    if value[0] not in "\"'|>[{&*!#?:-" and re.search(r":[ \t]|:\Z", value) and not value.endswith(":"):
         return "YF119"
     return None
 
@@ -165,13 +174,22 @@ def _unquoted_values(line: str) -> Iterator[tuple[int, str]]:
                 quote = ""
         elif char in "\"'" and before in ("", ":", "-", ",", "[", "{"):
             quote = char
-        elif before in (":", "-", ",", "[") and (line.startswith("{{", position) or _EXPRESSION_TAG.match(line, position)):
-            yield position, "YF113" if char == "{" else "YF114"
+        elif before in (":", "-", ",", "[") and (code := _flow_code(line, position)) is not None:
+            yield position, code
             position = _flow_end(line, position) - 1
             char = "}"
         if char not in " \t":
             before = char
         position += 1
+
+
+def _flow_code(line: str, position: int) -> str | None:
+    """Which mistake a value between brackets is."""
+    if line.startswith("{{", position):
+        return "YF113"
+    if _EXPRESSION_TAG.match(line, position):
+        return "YF114"
+    return "YF119" if _RESERVED.match(line, position) else None
 
 
 def _flow_end(line: str, first: int) -> int:
@@ -244,19 +262,23 @@ def _open_brackets(expression: str) -> bool:
 def _cut(source: SourceText, node: ScalarNode, line_end: int) -> Diagnostic:
     whole = source.text[node.start : line_end].rstrip()
     comment_start = node.end + len(source.text[node.end : line_end]) - len(source.text[node.end : line_end].lstrip())
+    meant = _meant(whole)
+    fix = ("quote the expression", [(node.start, node.start + len(whole), quoted_source(meant))]) if meant is not None else None
+    hint = "quote the expression; a comment belongs behind the closing quote, or in a line of its own"
     return diagnostic_at(
         source, "YF115", comment_start, node.start + len(whole),
         f"` #` begins a comment, so the expression ends at {shown(node.text[-30:])}",
-        hint="quote the expression; a comment belongs behind the closing quote, or in a line of its own",
-        fix=("quote the expression", [(node.start, node.start + len(whole), quoted_source(_meant(whole)))]),
+        hint=hint if meant is not None else "write the rest of the expression before the comment", fix=fix,
     )  # fmt: skip
 
 
-def _meant(whole: str) -> str:
+def _meant(whole: str) -> str | None:
     """The whole line as the expression that it can be: with the ``#`` where that has a meaning (in a text), else without
-    the word that it begins, for outside of texts no expression holds one."""
+    the word that it begins, for outside of texts no expression holds one. None where the comment is words."""
     without = re.sub(r"[ \t]#\w*", "", whole, count=1)
-    return without if not _is_expression(whole) and _is_expression(without) else whole
+    if _is_expression(whole):
+        return whole
+    return without if _is_expression(without) else None if not _GOES_ON.search(whole.partition("#")[2]) else whole
 
 
 def _is_expression(text: str) -> bool:

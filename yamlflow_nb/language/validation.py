@@ -10,6 +10,7 @@ from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.language.checks import run_checks
 from yamlflow_nb.language.checks.model import CheckModel
+from yamlflow_nb.language.consequences import without_consequences
 from yamlflow_nb.language.definition_reader import read_definition
 from yamlflow_nb.language.yaml_reader import read_document
 
@@ -36,7 +37,7 @@ def validate_text(
             found += run_checks(CheckModel(definition, task_types, document, read_file=read_file, name=name), sound=sound)
     if any(diagnostic.severity == "error" for diagnostic in found):
         definition = None
-    return definition, in_order(found)
+    return definition, in_order(without_consequences(found))
 
 
 def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -9,33 +9,22 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
 from keyword import iskeyword
 from typing import NoReturn
 
 from yamlflow_nb.domain.expression import Guard, NameRead, Template, ValueExpression
 from yamlflow_nb.language.functions import FUNCTIONS, GUARDS
-from yamlflow_nb.language.nearest import nearest
 from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
+from yamlflow_nb.language.value_advice import OPERATORS, SYNONYMS, function_for, syntax_problem
+from yamlflow_nb.language.value_scanner import MOST_DEPTH, MOST_NODES, ValueScanner, closing_braces, unclosed
 
-MOST_CHARACTERS = 4096
-MOST_NODES = 400
-MOST_DEPTH = 48
 MOST_BITS = 256
 MOST_TEXT = 10_000
+MOST_EXPRESSIONS = 1_000
+"""In one text."""
 
-_STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_BESIDE_TEXTS = (
-    r"(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<foreign>&&|\|\||event:|!(?!=)|;|\\|#|`|\$|@|\*\*|:=|->)"
-    r"|(?P<operator>==|!=|<=|>=|//|[-+*/%<>=|,.:~^&?])|(?P<number>\d[\w.]*)|(?P<word>[^\W\d]\w*)|(?P<space>\s+)|(?P<other>.)"
-)
 _LONE_NAME = re.compile(r"\{\{ *([a-z][a-z0-9_]{0,63}(?:\.[a-z][a-z0-9_]{0,63}){1,5}) *\}\}")
 _LOAD = ast.Load()
-_TOKEN = re.compile(rf"(?P<string>{_STRING})|{_BESIDE_TEXTS}", re.DOTALL)
-_TOKEN_BEHIND_OPEN_TEXT = re.compile(_BESIDE_TEXTS, re.DOTALL)
-_WORDS = {"&&": ("and", "`&&` joins conditions of a trigger; inside {{ }} it is `and`"),
-          "||": ("or", "`||` joins conditions of a trigger; inside {{ }} it is `or`"),
-          "!": ("not ", "`!` negates conditions of a trigger; inside {{ }} it is `not`")}  # fmt: skip
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _WARNED_OF = re.compile(r"\bis\b|\\|\d|[])}'\"]\s*[\[(]")
 """Where Python's parser may print a warning."""
@@ -56,31 +45,6 @@ _REFUSED: dict[type, tuple[str, str]] = {
     ast.Await: ("await", "there is nothing to wait for inside {{ }}"),
     ast.Yield: ("yield", "there is nothing to yield inside {{ }}"),
 }
-
-
-def _tokens(text: str, position: int = 0) -> Iterator[re.Match[str]]:
-    """The tokens from a place on. Behind a quote that nothing closes no more texts are looked for: each try would go to
-    the end."""
-    pattern = _TOKEN
-    while (found := pattern.match(text, position)) is not None:
-        if found.lastgroup == "other" and found.group() in "'\"":
-            pattern = _TOKEN_BEHIND_OPEN_TEXT
-        yield found
-        position = found.end()
-
-
-def closing_braces(text: str, opened: int) -> int:
-    """The offset behind the first ``}}`` that closes ``{{`` at ``opened``, outside string literals and brackets; -1 if none."""
-    depth, position = 0, opened + 2
-    for found in _tokens(text, position):
-        kind = found.lastgroup
-        if kind == "close" and depth == 0:
-            return found.start() + 2 if text.startswith("}}", found.start()) else -1
-        if kind == "open":
-            depth += 1
-        elif kind == "close":
-            depth -= 1
-    return -1
 
 
 def parse_value(text: str, start: int, end: int, *, in_trigger: bool = False) -> ValueExpression:
@@ -108,6 +72,9 @@ def parse_template(text: str) -> Template | None:
         if position < 0:
             raise unclosed(text, opened)
         parts.append(parse_value(text, opened, position))
+        if len(parts) > 2 * MOST_EXPRESSIONS:
+            message = f"a text holds at most {MOST_EXPRESSIONS:,} `{{{{ }}}}`"
+            raise ExpressionSyntaxError([Problem("YF209", message, opened, opened + 2, "build the text in a task")])
         opened = text.find("{{", position)
     if position < len(text):
         parts.append(text[position:])
@@ -127,126 +94,18 @@ def _lone_name(text: str, path: list[str], start: int) -> ValueExpression:
     return ValueExpression(text[2:-2], tree, (NameRead(tuple(path), "plain", start, end + 1),), 0, len(text))
 
 
-def unclosed(text: str, opened: int) -> ExpressionSyntaxError:
-    """The finding for a ``{{`` that nothing closes."""
-    hint = "close it with }}; a literal {{ in a text is written {{ '{{' }}"
-    return ExpressionSyntaxError([Problem("YF213", "`{{` is never closed by `}}`", opened, opened + 2, hint)])
-
-
-class _ValueParser:
+class _ValueParser(ValueScanner):
     def __init__(self, text: str, start: int, end: int, in_trigger: bool) -> None:
-        self.text = text
-        self.in_trigger = in_trigger
-        self.start = start
-        self.end = end
-        self.inner = text[start + 2 : end - 2]
+        super().__init__(text, start, end, in_trigger)
         self.reads: list[NameRead] = []
         self.count = 0
 
     def parse(self) -> ValueExpression:
-        self._scan()
+        self.scan()
         tree = self._tree()
         self._forbid_pipe_beside_arithmetic(tree)
         tree = self._checked(tree, 1, "plain")
         return ValueExpression(self.inner, tree, tuple(self.reads), self.start, self.end)
-
-    # --- before Python sees it -------------------------------------------------------------------------------------
-
-    def _fail(self, code: str, message: str, start: int, end: int, hint: str | None = None, fix: object = None) -> NoReturn:
-        raise ExpressionSyntaxError([Problem(code, message, start, max(end, start + 1), hint, fix)])  # type: ignore[arg-type]
-
-    def _scan(self) -> None:
-        """Refuse by token what Python would read otherwise, or not bear: size, nesting, operators of triggers."""
-        base = self.start + 2
-        if len(self.inner) > MOST_CHARACTERS:
-            self._fail(
-                "YF209",
-                f"the expression has {len(self.inner)} characters; the limit is {MOST_CHARACTERS}",
-                self.start,
-                self.start + 2,
-            )
-        if not self.inner.strip():
-            self._fail(
-                "YF203",
-                "nothing stands between {{ and }}",
-                self.start,
-                self.end,
-                "write a name or a value: {{ extract.row_count }}",
-            )
-        opened: list[tuple[str, int]] = []
-        tokens = unary = 0
-        for found in _tokens(self.inner):
-            kind, token, at = found.lastgroup, found.group(), base + found.start()
-            if kind == "space":
-                continue
-            tokens += 1
-            unary = unary + 1 if token in ("-", "+", "~", "not") else 0
-            if kind == "open":
-                opened.append((token, at))
-            elif kind == "close" and opened:
-                opened.pop()
-            elif kind == "foreign":
-                self._foreign(token, at, found.start())
-            elif kind == "other" or token in ("~", "^", "&", "?"):
-                quote = token in "'\""  # noqa: S105
-                message = (
-                    f"the text that begins with {token} is not closed" if quote else f"{token!r} has no meaning in an expression"
-                )
-                self._fail("YF202" if quote else "YF208", message, at, at + 1)
-            elif token == "=":  # noqa: S105
-                self._assignment(at, found.start())
-            if len(opened) > MOST_DEPTH or unary > MOST_DEPTH or tokens > 3 * MOST_NODES:
-                self._fail(
-                    "YF209",
-                    f"the expression is too deep or too long ({MOST_DEPTH} levels, {MOST_NODES} parts)",
-                    at,
-                    at + len(token),
-                )
-        if opened:
-            token, at = opened[-1]
-            self._fail("YF202", f"`{token}` is never closed", at, at + 1)
-
-    def _foreign(self, token: str, at: int, position: int) -> None:
-        if token in _WORDS:
-            word, message = _WORDS[token]
-            plain = token != "!"  # noqa: S105
-            spaced = f" {word} " if plain and not self.inner[position - 1 : position].isspace() else word
-            self._fail("YF207", message, at, at + len(token), None, (f"write `{word.strip()}`", [(at, at + len(token), spaced)]))
-        if token == "event:":  # noqa: S105
-            name = re.match(r"[\w*.]+", self.inner[position + 6 :])
-            end = at + 6 + (name.end() if name else 0)
-            hint = 'write "event:a.completed && {{ a.n > 0 }}"'
-            self._fail("YF207", "`event:` stands outside {{ }}", at, end, hint, self._event_outside(at, end))
-        reasons = {
-            "**": "powers are not in the language",
-            ";": "an expression is one value; `;` is not in the language",
-            ":=": "an expression assigns nothing",
-        }
-        self._fail("YF208", reasons.get(token, f"`{token}` is not in the language of value expressions"), at, at + len(token))
-
-    def _event_outside(self, at: int, end: int) -> object:
-        """The fix that takes an event out of the braces, where it stands first in them, alone or joined by ``and``."""
-        joined = re.match(r"\s*(?:(?P<join>&&|and\b)\s*|\Z)", self.text[end : self.end - 2])
-        if not joined or not self.in_trigger or self.text[self.start + 2 : at].strip():
-            return None
-        atom = self.text[at:end]
-        if joined["join"] is None:
-            return f"write `{atom}`", [(self.start, self.end, atom)]
-        return "take the event out of the braces", [(self.start, end + joined.end(), f"{atom} && {{{{ ")]
-
-    def _assignment(self, at: int, position: int) -> None:
-        """A lone ``=`` is right only before a function's named argument."""
-        before = self.inner[:position].rstrip()
-        depth = before.count("(") - before.count(")")
-        if depth <= 0 or not re.search(r"[(,]\s*[A-Za-z_]\w*$", before):
-            self._fail(
-                "YF212",
-                "`=` assigns; an expression compares with `==`",
-                at,
-                at + 1,
-                "did you mean `==`?",
-                ("write `==`", [(at, at + 1, "==")]),
-            )
 
     def _tree(self) -> ast.expr:
         source = "(" + re.sub(r"\s", " ", self.inner) + ")"
@@ -257,18 +116,16 @@ class _ValueParser:
                     return ast.parse(source, mode="eval").body
             return ast.parse(source, mode="eval").body
         except SyntaxError as error:
+            problem = syntax_problem(self.listed(), self.text)
+            if problem is not None:
+                raise ExpressionSyntaxError([problem]) from None
             at = self.start + 1 + _characters(source, (error.offset or 1) - 1)
             at = min(max(at, self.start + 2), self.end - 3)
             message = error.msg.split("(")[0].strip() if error.msg else "this is no expression"
-            self._fail(
-                "YF210",
-                f"this is no value expression: {message}",
-                at,
-                at + 1,
-                "names, values, operators and functions of the table",
-            )
+            hint = "names, values, operators and functions of the table"
+            self.fail("YF210", f"this is no value expression: {message}", at, at + 1, hint)
         except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-            self._fail("YF209", f"the expression is beyond the limits: {type(error).__name__}", self.start, self.end)
+            self.fail("YF209", f"the expression is beyond the limits: {type(error).__name__}", self.start, self.end)
 
     # --- the allow-list ----------------------------------------------------------------------------------------------
 
@@ -284,7 +141,7 @@ class _ValueParser:
         return self.start + 1 + first, self.start + 1 + last
 
     def _refuse(self, node: ast.AST, message: str, hint: str | None = None, code: str = "YF208", fix: object = None) -> NoReturn:
-        self._fail(code, message, *self.place(node), hint, fix)
+        self.fail(code, message, *self.place(node), hint, fix)
 
     def _forbid_pipe_beside_arithmetic(self, tree: ast.expr) -> None:
         if "|" not in self.inner:
@@ -318,7 +175,7 @@ class _ValueParser:
         first, last = self._outer(left)[0], self._outer(right)[1]
         edits = [(first, first, "("), (last, last, ")")]
         message = "`|` beside arithmetic reads one way here and another way in template languages"
-        self._fail(
+        self.fail(
             "YF211", message, *self.place(node), "say with parentheses what is meant", ("put `x | f(...)` in parentheses", edits)
         )
 
@@ -335,6 +192,8 @@ class _ValueParser:
         if depth > MOST_DEPTH or self.count > MOST_NODES:
             self._refuse(node, f"the expression has more than {MOST_NODES} parts or {MOST_DEPTH} levels", code="YF209")
         kind = type(node)
+        if kind is ast.Set:
+            self._braces(node)
         if kind in _REFUSED:
             what, hint = _REFUSED[kind]
             self._refuse(node, f"{what} is not in the language of value expressions", hint)
@@ -343,6 +202,13 @@ class _ValueParser:
             self._refuse(node, f"{kind.__name__} is not in the language of value expressions")
         checked: ast.expr = handler(self, node, depth + 1, guard)  # type: ignore[operator]
         return checked
+
+    def _braces(self, node: ast.AST) -> None:
+        """``{{ a.n }}`` within ``{{ }}``, which is a set of a set for Python."""
+        first, last = self.place(node)
+        if self.text.startswith("{{", first) and self.text.endswith("}}", first, last):
+            fix = ("remove the inner braces", [(first, first + 2, ""), (last - 2, last, "")])
+            self.fail("YF208", "`{{ }}` stands within `{{ }}`", first, last, "one pair of braces is enough", fix)
 
     def _constant(self, node: ast.Constant, depth: int, guard: Guard) -> ast.expr:
         value = node.value
@@ -428,10 +294,12 @@ class _ValueParser:
             elif isinstance(right, ast.Call):
                 call = ast.Call(right.func, [node.left, *right.args], right.keywords)
             else:
+                if isinstance(right, ast.Name):
+                    self._no_function(right)
                 self._refuse(right, "behind `|` stands a function: x | default(0)")
             return self._call(ast.copy_location(call, node), depth, guard)
         if not isinstance(node.op, _ARITHMETIC):
-            self._refuse(node, f"{type(node.op).__name__} is not in the language")
+            self._refuse(node, f"`{OPERATORS[type(node.op).__name__]}` is not in the language of value expressions")
         node.left = self._checked(node.left, depth, "plain")
         node.right = self._checked(node.right, depth, "plain")
         return node
@@ -441,12 +309,32 @@ class _ValueParser:
         return node
 
     def _compare(self, node: ast.Compare, depth: int, guard: Guard) -> ast.expr:
-        for operator in node.ops:
+        for number, operator in enumerate(node.ops):
             if not isinstance(operator, _COMPARISONS):
-                self._refuse(node, "`is` is not in the language; compare with ==")
+                self._identity(node, number)
         node.left = self._checked(node.left, depth, "plain")
         node.comparators = [self._checked(value, depth, "plain") for value in node.comparators]
         return node
+
+    def _identity(self, node: ast.Compare, number: int) -> NoReturn:
+        """``is``: of Python with ``None``, of template languages with ``defined``."""
+        left, right = (node.left, *node.comparators)[number], node.comparators[number]
+        (first, before), (after, last) = self._outer(left), self._outer(right)
+        negated = isinstance(node.ops[number], ast.IsNot)
+        tested = right.operand if isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.Not) else right
+        if isinstance(tested, ast.Name) and tested.id in ("defined", "undefined", "none"):
+            absent = negated is (tested.id == "defined")
+            test = "{} != null" if negated else "{} == null"
+            if tested.id != "none":
+                test = "not defined({})" if absent else "defined({})"
+            written = test.format(self.text[first:before])
+            self.fail(
+                "YF208", "`is` asks nothing here", first, last, f"write {written}", (f"write `{written}`", [(first, last, written)])
+            )
+        sign = "!=" if negated else "=="
+        value = "null" if isinstance(right, ast.Constant) and right.value is None else self.text[after:last]
+        fix = (f"write `{sign} {value}`", [(before, last, f" {sign} {value}")])
+        self.fail("YF208", f"`is` is not in the language; compare with {sign}", *self.place(node), f"write {sign} {value}", fix)
 
     def _choice(self, node: ast.IfExp, depth: int, guard: Guard) -> ast.expr:
         node.test = self._checked(node.test, depth, "plain")
@@ -468,24 +356,12 @@ class _ValueParser:
 
     def _call(self, node: ast.Call, depth: int, guard: Guard) -> ast.expr:
         if isinstance(node.func, ast.Attribute):
-            name = node.func.attr
-            hint = f"write {name}(x, ...)" if name in FUNCTIONS else _METHODS.get(name, "functions of the table only")
-            self._refuse(node.func, f"`.{name}()` is a method; values have none", hint, "YF214")
+            self._method(node, node.func)
         if not isinstance(node.func, ast.Name):
             self._refuse(node, "only functions of the table can be called")
         name = node.func.id
-        function = FUNCTIONS.get(name)
-        if function is None:
-            close = nearest(name, FUNCTIONS)
-            at = self.place(node.func)
-            fix = (f"write `{close}`", [(*at, close)]) if close else None
-            self._fail(
-                "YF206",
-                f"there is no function `{name}`",
-                *at,
-                f"did you mean `{close}`?" if close else "see the table of functions",
-                fix,
-            )
+        if name not in FUNCTIONS:
+            self._no_function(node.func)
         self._arguments(node, name)
         inner: Guard = "peek" if name == "peek" else "default" if name in GUARDS else "plain"
         if guard == "peek":
@@ -499,6 +375,27 @@ class _ValueParser:
         for keyword in node.keywords:
             keyword.value = self._checked(keyword.value, depth, inner if keyword.arg == "x" else "plain")
         return node
+
+    def _no_function(self, node: ast.Name) -> NoReturn:
+        close = function_for(node.id)
+        at = self.place(node)
+        fix = (f"write `{close}`", [(*at, close)]) if close else None
+        hint = f"did you mean `{close}`?" if close else "see the table of functions"
+        self.fail("YF206", f"there is no function `{node.id}`", *at, hint, fix)
+
+    def _method(self, node: ast.Call, func: ast.Attribute) -> NoReturn:
+        """``a.name.upper()``: written as the function of the table, where there is one."""
+        name, fix = func.attr, None
+        meant = name if name in FUNCTIONS else SYNONYMS.get(name.lower().replace("_", ""))
+        hint = _METHODS.get(name, "functions of the table only")
+        if meant is not None:
+            first, last = self.place(node)
+            value = self.text[first : self._outer(func.value)[1]]
+            arguments = [self.text[slice(*self.place(one))] for one in node.args]
+            written = f"{meant}({', '.join([value, *arguments])})"
+            hint = f"write {written}"
+            fix = (f"write `{written}`", [(first, last, written)]) if not node.keywords else None
+        self._refuse(func, f"`.{name}()` is a method; values have none", hint, "YF214", fix)
 
     def _arguments(self, node: ast.Call, name: str) -> None:
         """Arguments by position or by the names of the table."""

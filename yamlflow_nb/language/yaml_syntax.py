@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-import yaml
-
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, ScalarNode
 from yamlflow_nb.domain.source import SourceText
 from yamlflow_nb.language.locate import Replacement, diagnostic_at
 from yamlflow_nb.language.quoting import shown
+from yamlflow_nb.language.yaml_causes import misread
+from yamlflow_nb.language.yaml_lines import TRIED_UP_TO, Line, if_settled, settles
 from yamlflow_nb.language.yaml_refusals import too_deep
 
-_TRIED_UP_TO = 200_000
 _MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
-_LEADING = re.compile(r"[ \t]*")
 _TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S|$)", re.MULTILINE)
 _TAB_WIDTHS = (2, 4, 8, 1)
 _MOST_TABS = 50
@@ -26,13 +24,16 @@ def syntax_diagnostic(source: SourceText, error: Exception, offset: int, begun: 
     """The parser's error at ``offset``, in something that began at ``begun``."""
     problem = str(getattr(error, "problem", None) or error)
     context = str(getattr(error, "context", None) or "")
-    line = _Line(source, min(offset, len(source.text)))
+    line = Line(source, min(offset, len(source.text)))
     if "\t" in line.leading or (source.text[offset : offset + 1] == "\t" and "cannot start any token" in problem):
         return _tab(source, line, offset)
     if problem == "exceeded maximum nesting depth":  # of libyaml, which reads ahead of what it gives
         return too_deep(source, begun if begun is not None else offset)
     if begun is not None and "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem):
         return _unclosed_quote(source, begun)
+    cause = misread(source, line, offset, begun)
+    if cause is not None:
+        return cause
     if begun is not None and "flow" in context:
         return _unclosed_bracket(source, begun, offset)
     if "could not find expected ':'" in problem:
@@ -66,41 +67,9 @@ _HINTS = {
 }
 
 
-class _Line:
-    """The line in which an offset lies."""
-
-    def __init__(self, source: SourceText, offset: int) -> None:
-        text = source.text
-        self.number, self.column = source.position(offset)
-        self.start = offset - self.column + 1
-        self.text = source.line_text(self.number)
-        self.leading = (_LEADING.match(self.text) or [""])[0]
-        self.begin = self.start + len(self.leading)
-        self.end = min(self.start + len(self.text), len(text))
-
-
-def settles(source: SourceText, edits: list[Replacement]) -> bool:
-    """Whether YAML's parser reads the text to its end once the edits are made."""
-    text = source.text
-    if len(text) > _TRIED_UP_TO:
-        return False
-    for start, end, new in sorted(edits, reverse=True):
-        text = text[:start] + new + text[end:]
-    try:
-        for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            pass
-    except (yaml.YAMLError, ValueError, OverflowError):
-        return False
-    return True
-
-
-def _if_settled(source: SourceText, title: str, edits: list[Replacement]) -> tuple[str, list[Replacement]] | None:
-    return (title, edits) if settles(source, edits) else None
-
-
-def _tab(source: SourceText, line: _Line, offset: int) -> Diagnostic:
+def _tab(source: SourceText, line: Line, offset: int) -> Diagnostic:
     fix = None
-    if len(source.text) <= _TRIED_UP_TO:
+    if len(source.text) <= TRIED_UP_TO:
         for width in _TAB_WIDTHS:
             edits = [
                 (found.start(1), found.end(1), found[1].replace("\t", " " * width) if _is_inhabited(source, found) else "")
@@ -146,8 +115,8 @@ def tabs_between_brackets(document: Document) -> list[Diagnostic]:
 
 def _unclosed_quote(source: SourceText, begun: int) -> Diagnostic:
     quote = source.text[begun : begun + 1]
-    line = _Line(source, begun)
-    fix = _if_settled(source, "close the quotes at the end of the line", [(line.end, line.end, quote)])
+    line = Line(source, begun)
+    fix = if_settled(source, "close the quotes at the end of the line", [(line.end, line.end, quote)])
     return diagnostic_at(
         source, "YF118", begun, begun + 1, f"the quotes that open here with {quote} are never closed",
         hint=f"write {quote} where the text ends", fix=fix,
@@ -160,12 +129,12 @@ _CLOSING = {"[": "]", "{": "}"}
 def _unclosed_bracket(source: SourceText, begun: int, offset: int) -> Diagnostic:
     opening = source.text[begun : begun + 1]
     closing = _CLOSING.get(opening)
-    line = _Line(source, min(offset, len(source.text)))
+    line = Line(source, min(offset, len(source.text)))
     if closing is None:
         return diagnostic_at(source, "YF117", offset, offset + 1, "this does not fit into the list or mapping around it")
     here = f"line {line.number}" if offset < len(source.text) else "the end"
-    opened = _Line(source, begun)
-    fix = _if_settled(source, f"close it with `{closing}`", [(opened.end, opened.end, closing)])
+    opened = Line(source, begun)
+    fix = if_settled(source, f"close it with `{closing}`", [(opened.end, opened.end, closing)])
     related = [("reading stopped here", offset, offset + 1)] if offset < len(source.text) else []
     return diagnostic_at(
         source, "YF118", begun, begun + 1, f"the `{opening}` that opens here is not closed, or a `,` is missing, before {here}",
@@ -175,12 +144,12 @@ def _unclosed_bracket(source: SourceText, begun: int, offset: int) -> Diagnostic
 
 
 def _no_colon(source: SourceText, begun: int) -> Diagnostic:
-    line = _Line(source, begun)
+    line = Line(source, begun)
     missing = _MISSING_SPACE.match(line.text)
     if missing is not None:
         place = line.start + missing.end()
         key = shown(source.text[line.begin : place])
-        fix = _if_settled(source, "put a space behind the colon", [(place, place, " ")])
+        fix = if_settled(source, "put a space behind the colon", [(place, place, " ")])
         return diagnostic_at(
             source, "YF117", line.begin, place, f"a space is missing behind {key}",
             hint="write `key: value`", fix=fix or ("put a space behind the colon", [(place, place, " ")]),
@@ -191,7 +160,7 @@ def _no_colon(source: SourceText, begun: int) -> Diagnostic:
     )  # fmt: skip
 
 
-def _unexpected_colon(source: SourceText, line: _Line, offset: int) -> Diagnostic:
+def _unexpected_colon(source: SourceText, line: Line, offset: int) -> Diagnostic:
     before = source.line_text(line.number - 1)
     missing = _MISSING_SPACE.match(before)
     if missing is not None:
@@ -200,19 +169,17 @@ def _unexpected_colon(source: SourceText, line: _Line, offset: int) -> Diagnosti
     fix = None
     if deeper:
         indentation = " " * (len(before) - len(before.lstrip(" ")))
-        fix = _if_settled(source, "indent it as the line before", [(line.start, line.begin, indentation)])
+        fix = if_settled(source, "indent it as the line before", [(line.start, line.begin, indentation)])
     hint = (
         "indent it as the line before, or end that line with `:`" if deeper else 'a text that contains ": " needs quotes around it'
     )
     return diagnostic_at(source, "YF117", offset, offset + 1, "a `key: value` cannot stand here", hint=hint, fix=fix)
 
 
-def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None) -> Diagnostic:
+def _indentation(source: SourceText, line: Line, offset: int, begun: int | None) -> Diagnostic:
     missing = _MISSING_SPACE.match(line.text)
     if missing is not None and settles(source, [(line.start + missing.end(),) * 2 + (" ",)]):
         return _no_colon(source, offset)
-    if (cut := _cut_before(source, line)) is not None:
-        return cut
     column = len(line.leading) + 1
     fix = None
     message = f"the indentation of this line ({column - 1} spaces) fits no list or mapping that is open here"
@@ -223,7 +190,7 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
             related = [("this begins the block around it", begun, begun + 1)]
             message += f"; the one begun in line {other} has {other_column - 1}"
             edit = (line.start, line.begin, " " * (other_column - 1))
-            fix = _if_settled(source, f"indent it by {other_column - 1} spaces", [edit])
+            fix = if_settled(source, f"indent it by {other_column - 1} spaces", [edit])
     return diagnostic_at(
         source,
         "YF117",
@@ -236,28 +203,30 @@ def _indentation(source: SourceText, line: _Line, offset: int, begun: int | None
     )
 
 
-def _cut_before(source: SourceText, line: _Line) -> Diagnostic | None:
-    """An unquoted expression that was to go on in this line, and was ended by a comment in the line before."""
-    before = source.line_text(line.number - 1) if line.number > 1 else ""
-    comment = re.search(r"[ \t]+#.*", before)
-    if comment is None or not re.search(r"event:|\{\{", before[: comment.start()]):
-        return None
-    first = source.offset(line.number - 1, 1)
-    start, end = first + comment.start(), first + comment.end()
-    return diagnostic_at(
-        source, "YF115", first + before.index("#", comment.start()), end,
-        "` #` begins a comment, so the expression ends here and cannot go on in the next line",
-        hint="put the comment in a line of its own above, or quote the expression without it",
-        fix=_if_settled(source, "remove the comment", [(start, end, "")]),
-    )  # fmt: skip
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:\\|\\\\|\.{1,2}\\")
+_INSIDE = re.compile(r'(?:[^"\\\r\n]|\\.)*')
+_ESCAPE = re.compile(r"\\(.)")
+_KNOWN_ESCAPES = frozenset('0abt\tnvfre "/\\N_LPxuU')
 
 
 def _escape(source: SourceText, offset: int, begun: int | None) -> Diagnostic:
     text = source.text
     slash = text.rfind("\\", begun or 0, offset + 1)
     start = slash if slash >= 0 else offset
+    edits = _doubled(source, begun, start)
     return diagnostic_at(
         source, "YF117", start, start + 2, f"between double quotes {shown(text[start:start + 2])} is no escape that YAML knows",
         hint="write `\\\\` for a backslash, or use single quotes, between which a backslash is a backslash",
-        fix=("double the backslash", [(start, start + 1, "\\\\")]),
+        fix=("double the backslashes" if len(edits) > 1 else "double the backslash", edits),
     )  # fmt: skip
+
+
+def _doubled(source: SourceText, begun: int | None, start: int) -> list[Replacement]:
+    """The edits for all backslashes of the text in this line: in a path of Windows each, else those that begin no escape."""
+    first = (begun if begun is not None else start) + 1
+    inside = _INSIDE.match(source.text, first)
+    text = inside[0] if inside is not None else ""
+    is_path = _WINDOWS_PATH.match(text) is not None
+    single = (found for found in _ESCAPE.finditer(text) if found[1] != "\\" and (is_path or found[1] not in _KNOWN_ESCAPES))
+    places = [first + found.start() for found in single] or [start]
+    return [(place, place + 1, "\\\\") for place in places]

@@ -1,4 +1,5 @@
 """snapshot → screen
 
-A run as a tree of text, as a script-free table, and the cell magic that shows them. Views read through services only.
+A run in its cell: `picture` (layout, boxes, mosaic) and `html` make a `bundle`, `live_view` keeps the cell's output up to date,
+`magics` and `commands` are what a person types. Views read through services only.
 """

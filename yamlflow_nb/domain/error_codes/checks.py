@@ -78,10 +78,10 @@ CODES: dict[str, ErrorCode] = {
         "Read it in a node with ``startWhen: event:pipeline.finishing``.",
     ),
     "YF313": ErrorCode(
-        "a condition that reads what comes after it",
-        "``failWhen``, ``retryWhen`` or ``until`` of a node reads a name of another node that waits for this one. They are looked at while the node is not over yet. They may read the node's own names and settled ones; a node that waits for this one is never settled by then.",
+        "a condition that reads what is not over by then",
+        "``failWhen``, ``retryWhen`` or ``until`` of a node reads a name of another node that waits for this one (an error), or that may still be running, since nothing makes this one wait for it (a warning). They are looked at while the node is not over yet. They may read the node's own names and settled ones; what is not settled by then is an error in that run, also under ``default``.",
         '- {id: train, type: python, code: "pass", failWhen: "{{ test.score < 0.5 }}"}\n- {id: test, type: python, code: "pass", startWhen: event:train.completed}',
-        "Read the node's own outputs, or move the condition to the node that has the value.",
+        "Read the node's own outputs, wait for the other node, or move the condition to the node that has the value.",
     ),
     "YF314": ErrorCode(
         "nodes that wait for each other",
@@ -121,7 +121,7 @@ CODES: dict[str, ErrorCode] = {
     ),
     "YF320": ErrorCode(
         "a setting that does nothing here",
-        "``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``. It reads as if something were limited that is not.",
+        "``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``retry`` with a ``maxDelay`` below its ``delay``. It reads as if something were limited that is not.",
         '- {id: load, type: python, code: "pass", maxParallel: 4}',
         "Add the ``forEach``, or take the setting away.",
     ),
@@ -142,5 +142,17 @@ CODES: dict[str, ErrorCode] = {
         "A ``subpipeline`` node whose ``pipeline`` names a file: the file is missing or wrong, the bindings are not its inputs, an output is read that it does not have, or pipelines contain each other. The child would fail when it starts; pipelines in a circle would start each other for ever.",
         "- {id: load, type: subpipeline, pipeline: load.pipeline.yaml, inputBindings: {mont: 3}}",
         "Bind the child's ``inputVariables``, read its ``outputs``. Children of children may go eight deep.",
+    ),
+    "YF324": ErrorCode(
+        "a parameter that is not bound",
+        "A query holds ``:month`` and neither the node's ``inputBindings`` nor the task's ``inputs`` have a ``month``, or it holds ``{table}`` and ``identifiers`` have no ``table`` (errors); or a binding is named nowhere in the query (a warning). The query would fail in every run; a binding that nothing uses is often one that is mistyped.",
+        '- {id: load, type: sql, query: "SELECT * FROM t WHERE month = :mont", inputBindings: {month: 1}}',
+        "Write the name that is bound. In a text or a comment of the query ``:name`` means nothing.",
+    ),
+    "YF325": ErrorCode(
+        "a value of a node where none has run",
+        "``concurrency.group`` or ``schedule.inputs`` read an output of a node, an event's payload or an input. They are looked at before the execution begins: then no node has any.",
+        'concurrency: {limit: 1, group: "{{ extract.month }}"}',
+        "Read ``pipeline.input.<name>`` in a group; ``system.scheduled_for`` in the inputs of a schedule.",
     ),
 }

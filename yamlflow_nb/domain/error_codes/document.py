@@ -201,4 +201,10 @@ CODES: dict[str, ErrorCode] = {
         "taskDefinition: quer",
         "Take the nearest name, or define it in taskDefinitions.",
     ),
+    "YF142": ErrorCode(
+        "a schedule that cannot be read",
+        "``cron`` has five parts, ``timezone`` is a name of the IANA database, ``at`` is a time of ISO 8601.",
+        'schedule: {cron: "61 * * * *"}',
+        'For example schedule: {cron: "0 6 * * 1", timezone: Europe/Berlin}.',
+    ),
 }

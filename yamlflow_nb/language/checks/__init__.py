@@ -10,7 +10,9 @@ from types import ModuleType
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.language.checks import (
+    aside_names,
     attempt_outside_retry,
+    bind_parameters,
     binding_fits,
     child_pipeline,
     circle,
@@ -54,6 +56,8 @@ RULES: tuple[ModuleType, ...] = (
     never_starts,
     type_mismatch,
     binding_fits,
+    bind_parameters,
+    aside_names,
     unguarded_read,
     retry_without_attempts,
     child_pipeline,

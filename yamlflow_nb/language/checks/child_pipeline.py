@@ -27,6 +27,8 @@ from yamlflow_nb.language.checks.model import CheckModel, Place
 CODE = "YF323"
 TITLE = "A child pipeline that does not fit"
 DEEPEST = 8
+_CIRCLE = "pipelines contain each other"
+_KINDS_OF_NAME = "`pipeline:` is a file, or a published `name@version`"
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -42,7 +44,9 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             children[named] = _read(model, named)
         child = children[named]
         if isinstance(child, str):
-            yield model.report(CODE, _place(model, node), child, hint="`pipeline:` is a file, or a published `name@version`")
+            circle = child.startswith(_CIRCLE)
+            hint = "take one of the steps out: they would start each other for ever" if circle else _KINDS_OF_NAME
+            yield model.report(CODE, _place(model, node), child, hint=hint)
         else:
             yield from check_bindings(model, node, child.inputVariables, CODE, f"pipeline `{child.name}`")
             yield from _outputs(model, node, child)
@@ -75,7 +79,7 @@ def _read(model: CheckModel, named: str) -> PipelineDefinition | str:
             return f"there is no file `{path}`" if path == named else f"`{named}` leads to `{path}`, which is not there"
         walk = " -> ".join(posixpath.basename(name) for name in [*(name for name, _ in above), path])
         if any(text == other for _, other in above):
-            return f"pipelines contain each other: {walk}"
+            return f"{_CIRCLE}: {walk}"
         if len(above) > DEEPEST:
             return f"pipelines may be {DEEPEST} deep, this goes deeper: {walk}"
         if path in seen:

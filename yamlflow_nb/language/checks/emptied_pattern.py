@@ -26,6 +26,7 @@ from yamlflow_nb.language.checks.model import PIPELINE, CheckModel, listed, sour
 CODE = "YF304"
 TITLE = "A pattern that matches nothing"
 NEEDS_SOUND = True
+_MOST_COMPARED = 200
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
@@ -41,8 +42,25 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
         pattern = use.atom.pattern
         own = model.nodes[use.node].id if use.node != PIPELINE else None
         if all(name == own for name in early[pattern]):
-            hint = _hint(model, pattern, matched[pattern], own)
-            yield model.report(CODE, source_place(use), f"the pattern `{pattern}` matches no node", hint=hint)
+            place = source_place(use)
+            close = None if matched[pattern] else _near(model, pattern, own)
+            fix = (f"write `{close}`", [(place[1], place[2], close)]) if close is not None else None
+            hint = f"did you mean `{close}`?" if close is not None else _hint(model, pattern, matched[pattern], own)
+            yield model.report(CODE, place, f"the pattern `{pattern}` matches no node", hint=hint, fix=fix)
+
+
+def _near(model: CheckModel, pattern: str, own: str | None) -> str | None:
+    """The nearest pattern that matches: the beginning that several nodes share, else the nearest node."""
+    late = model.reachability.finally_nodes
+    ids = [name for name in model.positions if name != own and name not in late]
+    beginning, star, rest = pattern.partition("*")
+    if star and not rest and len(ids) <= _MOST_COMPARED:
+        # Names are compared without their `_`: of two that are alike then, the one that ends as the pattern does.
+        found = {name[: len(beginning) + more] for name in ids for more in (-1, 0, 1)} - {""}
+        close = model.near(beginning, sorted(found, key=lambda name: (name[-1:] != beginning[-1:], name)))
+        if close is not None:
+            return f"{close}*"
+    return model.near(pattern.replace("*", ""), ids)
 
 
 def _hint(model: CheckModel, pattern: str, matched: list[str], own: str | None) -> str:
@@ -52,6 +70,4 @@ def _hint(model: CheckModel, pattern: str, matched: list[str], own: str | None) 
         return f"it matches only `{own}`, the node in which it stands{also}"
     if matched:
         return f"it matches only nodes that run after `pipeline.finishing`: {', '.join(f'`{name}`' for name in matched[:8])}"
-    ids = list(model.positions)
-    close = model.near(pattern.replace("*", ""), ids)
-    return f"the nearest node is `{close}`" if close else f"the nodes are {listed(ids)}"
+    return f"the nodes are {listed(model.positions)}"

@@ -1,6 +1,7 @@
 """A setting that does nothing here.
 
-**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``.
+**What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``retry`` with a ``maxDelay`` below its
+``delay``.
 
 **Why it is wrong.** It reads as if something were limited that is not.
 
@@ -28,6 +29,11 @@ _FOR_ITEMS = ("maxParallel", "onItemFailure", "maxFailed")
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for index, node in enumerate(model.nodes):
         own = node.model_fields_set
+        retry = node.retry if "retry" in own else None
+        if retry is not None and retry.maxDelay is not None and retry.maxDelay < retry.delay:
+            place = model.at(("nodes", index, "retry", "maxDelay"))
+            message = f"`maxDelay` of `{node.id}` is below its `delay`, so every delay is `maxDelay`"
+            yield model.report(CODE, place, message, severity="warning", hint="`maxDelay` caps delays that grow with `backoff`")
         if not own.isdisjoint(_FOR_ITEMS) and not model.is_for_each(index):
             for name in _FOR_ITEMS:
                 if name in own:

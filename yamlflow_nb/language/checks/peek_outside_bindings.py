@@ -27,9 +27,12 @@ TITLE = "`peek` where it is not allowed"
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for use in model.reads:
-        if use.read.guard == "peek" and use.role not in ("inputBindings", "field", "display"):
+        if use.read.guard == "peek" and use.role not in ("inputBindings", "field"):
             message = f"`peek` is not allowed in `{use.role}`: the outcome would hang on timing"
             hint = "let the task emit an event and wait for that"
+            if use.role == "display":
+                message = f"`peek` is not allowed in `{use.path[-1]}`"
+                hint = "what is shown there shows what is there now by itself"
             if use.role == "stopWhen":
                 hint = "`stopWhen` reads the latest values as it is"
             yield model.report(CODE, (use.path, use.read.start, use.read.end), message, hint=hint)

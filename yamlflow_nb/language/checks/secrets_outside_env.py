@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.language.checks.model import TRIGGERS, CheckModel
+from yamlflow_nb.domain.document import ScalarNode
+from yamlflow_nb.language.checks.model import TRIGGERS, CheckModel, ReadUse
+from yamlflow_nb.language.quoting import quoted
 
 CODE = "YF311"
 TITLE = "A secret where it could leak"
@@ -31,6 +33,9 @@ _SHOWN = {role: role for role in (*TRIGGERS, "inputBindings", "forEach", "output
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for use in model.reads:
         if use.read.path[0] != "secrets":
+            continue
+        if use.role == "field" and use.where == ("connection",):
+            yield _bare_connection(model, use)
             continue
         if use.role == "field" and use.where and use.where[0] in _FIELDS:
             if len(use.read.path) == 1:
@@ -44,3 +49,18 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             f"a secret cannot be read {where}: that is stored and shown",
             hint='give it to the task as `env: {NAME: "{{ secrets.x }}"}`',
         )
+
+
+def _bare_connection(model: CheckModel, use: ReadUse) -> Diagnostic:
+    """``connection: "{{ secrets.url }}"``: only in the mapping the parts are known, so that a secret is quoted and masked."""
+    node = model.document.find(use.path) if model.document is not None else None
+    text = node.text.strip() if isinstance(node, ScalarNode) else ""
+    written = f"{{url: {quoted(text)}}}"
+    whole = len(text) == use.expression.end - use.expression.start
+    return model.report(
+        CODE,
+        model.at(use.path) if whole else (use.path, use.read.start, use.read.end),
+        "a secret cannot be read in `connection` as one text",
+        hint=f"write connection: {written if whole else '{url: ..., user: ..., password: ...}'}",
+        replace=(f"write {written}", written) if whole else None,
+    )

@@ -28,6 +28,14 @@ from yamlflow_nb.language.checks.model import CheckModel, Place, event_place
 CODE = "YF302"
 TITLE = "An event that is never stored"
 _ONLY_SOME_TYPES = ("approved", "rejected")
+_MEANT = {
+    "success": "completed", "succeeded": "completed", "successful": "completed", "done": "completed", "ok": "completed",
+    "end": "finished", "ended": "finished", "over": "finished", "terminated": "finished", "fail": "failed", "failure": "failed",
+    "error": "failed", "errored": "failed", "start": "started", "begin": "started", "running": "started", "timeout": "timed_out",
+    "timedout": "timed_out", "skip": "skipped", "canceled": "cancelled", "aborted": "cancelled", "retry": "retrying",
+    "upstream_failed": "blocked",
+}  # fmt: skip
+"""What other products call the built-in events."""
 _ALL = frozenset(BUILT_IN_EVENTS) - set(_ONLY_SOME_TYPES)
 
 
@@ -75,7 +83,7 @@ def _unknown(model: CheckModel, source: str, event: str, place: Place, payload: 
         candidates = list(model.emits(node))
         if not payload:
             candidates += [name for name in BUILT_IN_EVENTS if can_store(model, node, name)]
-    close = model.near(event, candidates)
+    close = _meant(model, event, candidates)
     fix = (f"write `{close}`", [(place[1], place[2], close)]) if close else None
     if close:
         hint = f"did you mean `{close}`?"
@@ -90,10 +98,18 @@ def _unknown(model: CheckModel, source: str, event: str, place: Place, payload: 
     return model.report(CODE, place, message, hint=hint, fix=fix)
 
 
+def _meant(model: CheckModel, event: str, candidates: list[str]) -> str | None:
+    """The event that is meant: one that looks like it, or what other products call so."""
+    meant = _MEANT.get(event)
+    if meant == "finished" and "finishing" in candidates and meant not in candidates:
+        meant = "finishing"
+    return meant if meant in candidates else model.near(event, candidates)
+
+
 def _nobody(model: CheckModel, pattern: str, event: str, place: Place) -> Diagnostic:
     names = matching(pattern, model.positions)
     candidates = dict.fromkeys([*BUILT_IN_EVENTS, *(emitted for name in names for emitted in model.emits(model.positions[name]))])
-    close = model.near(event, [name for name in candidates if name != event])
+    close = _meant(model, event, [name for name in candidates if name != event])
     fix = (f"write `{close}`", [(place[1], place[2], close)]) if close else None
     hint = f"did you mean `{close}`?" if close else f"an event of its own is declared by a node: `emits: [{event}]`"
     message = f"none of the {len(names)} nodes that `{pattern}` matches has an event `{event}`"

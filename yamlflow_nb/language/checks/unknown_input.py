@@ -17,9 +17,10 @@ nodes:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.document import Path
 from yamlflow_nb.language.checks.model import CheckModel
 
 CODE = "YF305"
@@ -27,6 +28,7 @@ TITLE = "An input that is not declared"
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
+    yield from _of_schedules(model)
     declared = model.definition.inputVariables
     for use in model.reads:
         path = use.read.path
@@ -51,4 +53,28 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
                 f"the pipeline has no input `{path[2]}`",
                 hint=f"did you mean `{close}`?" if close else f"declare it in `inputVariables`; declared: {known}",
                 fix=(f"write `{close}`", [(place[1], place[2], close)]) if close else None,
+            )
+
+
+def _of_schedules(model: CheckModel) -> Iterator[Diagnostic]:
+    """Inputs that a schedule gives and the pipeline does not declare."""
+    declared, written = model.definition.inputVariables, model.definition.schedule
+    listed = isinstance(written, (list, tuple))
+    for number, schedule in enumerate(written if isinstance(written, (list, tuple)) else [written]):
+        given = schedule.get("inputs") if isinstance(schedule, Mapping) else None
+        if not isinstance(given, Mapping):
+            continue
+        for name in given:
+            if name in declared:
+                continue
+            path: Path = ("schedule", number, "inputs", name) if listed else ("schedule", "inputs", name)
+            close = model.near(name, [other for other in declared if other not in given])
+            known = ", ".join(f"`{other}`" for other in declared) or "none"
+            yield model.report(
+                CODE,
+                model.at(path),
+                f"the pipeline has no input `{name}`",
+                hint=f"did you mean `{close}`?" if close else f"declare it in `inputVariables`; declared: {known}",
+                replace=(f"write `{close}`", close) if close else None,
+                on_key=True,
             )

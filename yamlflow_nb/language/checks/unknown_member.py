@@ -39,6 +39,7 @@ SYSTEM: Names = {
 ATTEMPT: Names = {"number": None, "reason": None, "error": _ERROR, "exit_code": None, "duration": None, "outputs": None}
 
 
+_MEANT = {"status": "state", "result": "state", "cause": "reason", "tries": "attempts", "took": "duration", "id": "execution_id"}
 _GROUPS = frozenset({("pipeline",), ("pipeline", "input"), ("system",), ("custom",), ("attempt",)})
 _EVENT = re.compile(r"[a-z][a-z0-9_]*\Z")
 
@@ -89,7 +90,8 @@ def _walk(model: CheckModel, use: ReadUse, names: Names, first: int) -> Iterator
             return
         if path[number] not in known:
             place = model.step(use, number)
-            close = model.near(str(path[number]), known)
+            meant = _MEANT.get(str(path[number]))
+            close = meant if meant in known else model.near(str(path[number]), known)
             before = dotted(path[:number])
             yield model.report(
                 CODE,

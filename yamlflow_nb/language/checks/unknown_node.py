@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.expression import EventAtom
 from yamlflow_nb.domain.pipeline_definition import RESERVED_NAMES
-from yamlflow_nb.language.checks.model import CheckModel, Place, listed, source_place
+from yamlflow_nb.language.checks.model import CheckModel, Place, ReadUse, listed, source_place
 
 CODE = "YF301"
 TITLE = "A node that does not exist"
+_GROUPS = ("input", "inputs", "params", "parameters", "inputVariables", "vars", "variables")
+"""What inputs are called in front of their name elsewhere."""
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
@@ -35,7 +37,21 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
     for read in model.reads:
         root = read.read.path[0] if read.read.path else None
         if isinstance(root, str) and root not in known and root not in RESERVED_NAMES:
-            yield _unknown(model, root, model.step(read, 0), [*known, *sorted(RESERVED_NAMES)])
+            yield _as_input(model, read) or _unknown(model, root, model.step(read, 0), [*known, *sorted(RESERVED_NAMES)])
+
+
+def _as_input(model: CheckModel, use: ReadUse) -> Diagnostic | None:
+    """``{{ month }}``, ``{{ input.month }}``: an input of the pipeline without its whole name; None where it is none."""
+    path, inputs = use.read.path, model.definition.inputVariables
+    number = 1 if len(path) > 1 and path[0] in _GROUPS else 0
+    name = path[number]
+    if name not in inputs or (number == 0 and len(path) > 1 and inputs[str(name)].type not in ("object", "file", "any")):
+        return None
+    start, end = model.step(use, 0)[1], model.step(use, number)[2]
+    written = f"pipeline.input.{name}"
+    hint = f"an input is read as `{written}`"
+    fix = (f"write `{written}`", [(start, end, written)])
+    return model.report(CODE, (use.path, start, end), f"there is no node `{path[0]}`", hint=hint, fix=fix)
 
 
 def _unknown(model: CheckModel, name: str, place: Place, candidates: list[str]) -> Diagnostic:

@@ -61,15 +61,24 @@ def _no_value(model: CheckModel, use: ReadUse, node: int) -> Diagnostic:
 
 
 def _unknown(model: CheckModel, use: ReadUse, node: int) -> Diagnostic:
-    name = str(use.read.path[1])
+    path = use.read.path
+    name = str(path[1])
     outputs = list(model.outputs(node))
     place = model.step(use, 1)
+    if name in ("outputs", "output", "result") and len(path) > 2 and path[2] in outputs:
+        behind = model.step(use, 2)
+        fix = (f"write `{path[0]}.{path[2]}`", [(place[1], behind[1], "")])
+        return model.report(CODE, place, _message(model, node, name), hint=f"its output is `{path[0]}.{path[2]}`", fix=fix)
     close = model.near(name, [*outputs, *_BESIDE])
     known = f"it has {listed(outputs)}; others are declared in its `outputs`"
     return model.report(
         CODE,
         place,
-        f"node `{model.nodes[node].id}` has no output `{name}`",
+        _message(model, node, name),
         hint=f"did you mean `{close}`?" if close else known,
         fix=(f"write `{close}`", [(place[1], place[2], close)]) if close else None,
     )
+
+
+def _message(model: CheckModel, node: int, name: str) -> str:
+    return f"node `{model.nodes[node].id}` has no output `{name}`"

@@ -35,7 +35,7 @@ from yamlflow_nb.language.validation import validate_text
 from yamlflow_nb.language.value_parser import parse_template, parse_value
 from yamlflow_nb.language.yaml_reader import read_document
 
-RULES = Path(__file__).parent / "rules"
+CASES = Path(__file__).parent / "cases"
 _HEADING = re.compile(r"^##+ (?P<title>.+)$")
 _FENCE = re.compile(r"^```(?P<kind>\w+) ?(?P<label>.*)$")
 _STAND_IN = re.compile(r"(\S) is (\S+)")
