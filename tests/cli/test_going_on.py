@@ -139,6 +139,16 @@ def test_logs_are_followed_while_the_task_works_in_another_terminal(terminals: T
     assert run.wait(30) == 0
 
 
+def test_without_a_node_all_logs_are_followed_side_by_side(terminals: Terminals, said: Said) -> None:
+    more = "  - {id: talks, type: python, code: print('meanwhile'), startWhen: 'event:load.completed'}\n"
+    run = terminals.run(more=more)
+    follows = terminals.open("logs", "--follow")
+    assert "talks  meanwhile" in follows.stdout.readline()  # while `hold`, which stands before it, is at work
+    terminals.let_go()
+    follows.communicate(timeout=30)
+    assert (follows.returncode, run.wait(30)) == (0, 0)
+
+
 # --- retry ----------------------------------------------------------------------------------------------------------
 
 

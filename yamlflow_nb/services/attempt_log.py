@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +27,16 @@ class LogRecord:
     text: str
 
 
-def attempt_log(folder: Path, node: str, follow: bool, is_over: Callable[[], bool]) -> Iterator[LogRecord]:
-    """The records of a node's attempts, oldest attempt first. ``follow``: as they come, until ``is_over()`` and all is told.
-    ``folder`` is the execution's."""
+def attempt_log(folder: Path, nodes: Sequence[str], follow: bool, is_over: Callable[[], bool]) -> Iterator[LogRecord]:
+    """The records of these nodes' attempts, node by node, oldest attempt first. ``follow``: as they come, until ``is_over()`` and
+    all is told. ``folder`` is the execution's."""
     read: dict[Path, int] = {}
     while True:
         over = not follow or is_over()
-        for attempt in _attempts(folder / node):
-            yield from _new_records(attempt, node, read)
+        spoken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        for node in nodes:
+            for attempt in _attempts(folder / node) if node in spoken else ():
+                yield from _new_records(attempt, node, read)
         if over:
             return
         time.sleep(_LOOK_AGAIN)

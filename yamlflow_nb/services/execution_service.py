@@ -150,17 +150,12 @@ class ExecutionService:
 
     def logs(self, execution_id: str | None = None, node: str | None = None, *, follow: bool = False) -> Iterator[LogRecord]:
         """What the attempts of a node said (of every node, in the document's order, without one); ``follow``: as it is said,
-        until the node has ended. Raises ``CommandError`` (YF701, YF704)."""
+        until the node, or the execution, has ended. Raises ``CommandError`` (YF701, YF704)."""
         execution = self.get(execution_id)
         if node is not None and node not in execution.nodes:
             raise CommandError("YF704", f"`{execution.id}` has no node `{node}`", f"nodes: {', '.join(execution.nodes)}")
-        folder = self._loop.runs_folder / execution.id
-
-        def told() -> Iterator[LogRecord]:
-            for name in execution.nodes if node is None else [node]:
-                yield from attempt_log(folder, name, follow, lambda name=name: _is_over(execution, name))  # type: ignore[misc]
-
-        return told()
+        folder, names = self._loop.runs_folder / execution.id, list(execution.nodes) if node is None else [node]
+        return attempt_log(folder, names, follow, lambda: _is_over(execution, node))
 
     def _find(self, execution_id: str | None) -> ExecutionRecord:
         if execution_id is None:
@@ -249,9 +244,9 @@ class ExecutionService:
 _OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted", "paused"})
 
 
-def _is_over(execution: Execution, node: str) -> bool:
-    """Whether nothing more will be said for a node as things stand."""
-    return execution.nodes[node].state in _OVER or execution.status in _OVER
+def _is_over(execution: Execution, node: str | None) -> bool:
+    """Whether nothing more will be said for a node (for any, without one) as things stand."""
+    return execution.status in _OVER or (node is not None and execution.nodes[node].state in _OVER)
 
 
 def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
