@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from yamlflow_nb.domain.decision import StoredEvent
@@ -25,13 +25,13 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
-from yamlflow_nb.orchestration.execution_state import NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
+from yamlflow_nb.services.node_view import Nodes, NodeView
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
 
@@ -40,50 +40,6 @@ _LOOK_AGAIN = 0.25
 """Seconds between two looks at an execution that another process runs."""
 _ALONE = 2.0
 """Seconds without an owner after which whoever waits is told."""
-
-
-@dataclass(frozen=True)
-class NodeView:
-    """One node as it stood when it was asked for. Times are seconds since the epoch."""
-
-    id: str
-    state: str
-    reason: str | None
-    attempts: int
-    started_at: float | None
-    finished_at: float | None
-    error: Diagnostic | None
-    outputs: Mapping[str, Any]
-    is_for_each: bool = False
-
-    @classmethod
-    def of(cls, run: NodeRun) -> NodeView:
-        return cls(
-            run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs),
-            run.planned.is_for_each,
-        )  # fmt: skip
-
-
-class Nodes(Mapping[str, NodeView]):
-    """The nodes of an execution by id, in the document's order."""
-
-    def __init__(self, views: dict[str, NodeView]) -> None:
-        self._views = views
-
-    def __getitem__(self, node: str) -> NodeView:
-        try:
-            return self._views[node]
-        except KeyError:
-            raise KeyError(f"no node {node!r}; nodes: {', '.join(self._views)}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._views)
-
-    def __len__(self) -> int:
-        return len(self._views)
-
-    def __repr__(self) -> str:
-        return f"Nodes({', '.join(f'{name}: {view.state}' for name, view in self._views.items())})"
 
 
 class Execution:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 if TYPE_CHECKING:
-    from yamlflow_nb.services.execution import Execution, NodeView
+    from yamlflow_nb.services.execution import Execution
+    from yamlflow_nb.services.node_view import NodeView
 
 
 def as_it_went(execution: Execution) -> dict[str, Any]:
