@@ -82,7 +82,9 @@ nodes:
         return f"{name}.yaml"
 
     def open(self, *arguments: str) -> subprocess.Popen[str]:
-        code = [sys.executable, "-c", "from yamlflow_nb.cli import main; main()", *arguments]
+        # Whoever runs the tests in the background has Ctrl-C ignored, and a child would inherit that.
+        listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        code = [sys.executable, "-c", f"{listens}; from yamlflow_nb.cli import main; main()", *arguments]
         made = subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
         self.running.append(made)
         return made
