@@ -35,7 +35,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
     for node, written in enumerate(model.nodes):
         if written.type in plain:
             continue
-        kind = model.task_type(node)
+        kind = model.task_types.get(written.type) if written.type is not None else model.task_type(node)
         if kind is None or kind.parameters is None:
             if kind is not None and written.type is not None:
                 plain.add(written.type)
