@@ -44,7 +44,7 @@ def broken_event(text: str, start: int, end: int) -> NoReturn:
     shorter = f"event:{body.rstrip('.:/-')}"
     if _EVENT.fullmatch(shorter):
         refuse_for("YF204", f"`{text}`: behind the event stands nothing else", start, end, shorter, f"write {shorter}")
-    if not dot and re.fullmatch(r"[a-z0-9_*]+", source):
+    if not dot and re.fullmatch(r"[a-z*][a-z0-9_*]*", source):
         written = f"event:{source}.completed"
         refuse_for("YF204", f"`{text}` names no event", start, end, written, f"write {written}")
     lowered = f"event:{_small(body)}"
@@ -69,8 +69,10 @@ def _latin_event(text: str, start: int, end: int) -> None:
     message = problem.message if problem is not None else f"{text[at]!r} has no place in an event: ids are a-z, 0-9 and _"
     if written is None:
         refuse("YF204", message, start + at, start + at + 1, "ids are [a-z][a-z0-9_]*")
-    title = (f"write `{written}`", [(start, end, written)])
-    refuse("YF204", message, start + at, start + at + 1, f"write {written}", title)
+    if not _EVENT.fullmatch(written):
+        refuse("YF204", message, start + at, start + at + 1, _EXAMPLE)
+    fix = (f"write `{written}`", [(start, end, written)])
+    refuse("YF204", message, start + at, start + at + 1, f"write {written}", fix)
 
 
 # Words ----------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ _KEY = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[A-Za-z_$][\w.$-]*)[ \t]*:[ \t]+"
 _BLOCK_VALUE = re.compile(rf"[ \t]*(?:-[ \t]+)*(?:{_KEY})?(?P<value>[^\s].*)")
 _EXPRESSION_TAG = re.compile(r"!+[ \t]*(?:event:|\{\{|\(|all\(|any\(|none\(|count\(|true\b|false\b|not\b)")
 _RESERVED = re.compile(r"[@`%]|[&*](?![A-Za-z0-9_-])|\*[A-Za-z0-9_-]*[.*/]")
+_KEY_WITHOUT_SPACE = re.compile(r"[A-Za-z_]\w*:\S")
 _SHORTEST = 2
 _LONGEST_LINE = 20_000
 
@@ -87,7 +88,8 @@ def _in_line(source: SourceText, place: int) -> Iterator[Repair]:
     block = _BLOCK_VALUE.fullmatch(line)
     if block is not None:
         value, start = block["value"], line_start + block.start("value")
-        code = _block_code(value)
+        keyed = ":" in line[: block.start("value")]
+        code = _block_code(value) if keyed or not _KEY_WITHOUT_SPACE.match(value) else None
         if code is not None:
             end = start + len(_without_comment(value))
             yield _repair(source, code, start, _continued(text, line_start, end) if code != "YF119" else end)

@@ -75,22 +75,8 @@ class ValueScanner:
 
     def scan(self) -> None:
         """Refuse by token what Python would read otherwise, or not bear: size, nesting, operators of triggers."""
+        self._not_too_long()
         base = self.start + 2
-        if len(self.inner) > MOST_CHARACTERS:
-            self.fail(
-                "YF209",
-                f"the expression has {len(self.inner)} characters; the limit is {MOST_CHARACTERS}",
-                self.start,
-                self.start + 2,
-            )
-        if not self.inner.strip():
-            self.fail(
-                "YF203",
-                "nothing stands between {{ and }}",
-                self.start,
-                self.end,
-                "write a name or a value: {{ extract.row_count }}",
-            )
         opened: list[tuple[str, int]] = []
         tokens = unary = 0
         for found in value_tokens(self.inner):
@@ -121,6 +107,24 @@ class ValueScanner:
         if opened:
             token, at = opened[-1]
             self.fail("YF202", f"`{token}` is never closed", at, at + 1)
+
+    def _not_too_long(self) -> None:
+        """Refuse an expression that is empty, or longer than any is."""
+        if len(self.inner) > MOST_CHARACTERS:
+            self.fail(
+                "YF209",
+                f"the expression has {len(self.inner)} characters; the limit is {MOST_CHARACTERS}",
+                self.start,
+                self.start + 2,
+            )
+        if not self.inner.strip():
+            self.fail(
+                "YF203",
+                "nothing stands between {{ and }}",
+                self.start,
+                self.end,
+                "write a name or a value: {{ extract.row_count }}",
+            )
 
     def _closed(self, token: str, at: int, opening: str, opened: int) -> None:
         if f"{opening}{token}" not in ("()", "[]", "{}"):

@@ -94,7 +94,7 @@ def _behind_quotes(source: SourceText, line: Line, offset: int, begun: int | Non
         meant = "'" + written.replace("'", "''") + "'"
         message, title = f"behind the closing quotes stands {shown(found['behind'])}", "put quotes around the whole"
     start = line.start + found.start("text")
-    fix = if_settled(source, title, [(start, start + len(written), meant)])
+    fix = if_settled(source, title, [(start, start + len(written), meant)]) if not _FIELD.match(found["behind"]) else None
     return diagnostic_at(
         source, "YF117", line.start + found.end("text") - 1, line.start + len(line.text.rstrip()), message,
         hint="a value that begins with quotes ends with them", fix=fix,

@@ -14,7 +14,7 @@ from yamlflow_nb.language.yaml_causes import misread
 from yamlflow_nb.language.yaml_lines import TRIED_UP_TO, Line, if_settled, settles
 from yamlflow_nb.language.yaml_refusals import too_deep
 
-_MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
+_MISSING_SPACE = re.compile(r"^([ ]*(?:- +)*[A-Za-z_]\w*):(?=[^\s:?,&*!#%@`\\])")
 _TAB_LINE = re.compile(r"^([ ]*\t[ \t]*)(?=\S|$)", re.MULTILINE)
 _TAB_WIDTHS = (2, 4, 8, 1)
 _MOST_TABS = 50

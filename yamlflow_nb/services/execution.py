@@ -36,6 +36,8 @@ from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_AWAKE = 1.0
+"""Seconds after which whoever waits looks up, so that an interrupt is noticed for certain."""
 _LOOK_AGAIN = 0.25
 """Seconds between two looks at an execution that another process runs."""
 _ALONE = 2.0
@@ -224,6 +226,8 @@ class Execution:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 return self
+            # A signal that arrives in the very moment in which a lock is entered wakes nobody: Ctrl-C would be slept through.
+            left = _AWAKE if left is None else min(left, _AWAKE)
             if self._follower is None and not or_waiting:
                 self._run.wait(left)
             else:

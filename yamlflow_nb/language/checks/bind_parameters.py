@@ -30,12 +30,15 @@ _MOST_SHOWN = 20
 
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
-    named = {written.type for written in model.nodes}
-    # Types that the document does not name are not asked for: that would load them.
-    plain = {name for name in named if name is not None and (kind := model.task_types.get(name)) and kind.parameters is None}
+    # Types are asked for one by one as nodes name them: to ask for all would load them all.
+    plain: set[str | None] = set()
     for node, written in enumerate(model.nodes):
-        kind = None if written.type in plain else model.task_type(node)
+        if written.type in plain:
+            continue
+        kind = model.task_types.get(written.type) if written.type is not None else model.task_type(node)
         if kind is None or kind.parameters is None:
+            if kind is not None and written.type is not None:
+                plain.add(written.type)
             continue
         field, find = kind.parameters
         text = model.fields(node).get(field)

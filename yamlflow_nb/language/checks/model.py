@@ -285,6 +285,8 @@ class CheckModel:
     def near(self, name: str, candidates: Iterable[str]) -> str | None:
         """The known name nearest to a mistyped one; after many of them no more suggestions, so that cost stays bounded."""
         self._suggested += 1
+        # What is itself mistyped is nothing to write elsewhere.
+        candidates = (one for one in candidates if one.isidentifier())
         return nearest(name, candidates) if self._suggested <= _MOST_SUGGESTIONS else None
 
     # Saying it ----------------------------------------------------------------------------------------------------
