@@ -15,6 +15,7 @@ from yamlflow_nb.language.reachability import finally_nodes_of
 from yamlflow_nb.planning.network import NetworkBuilder, holding_facts
 
 _NO_RETRY = Retry()
+_NOTHING: frozenset[str] = frozenset()
 
 
 @uncollected
@@ -35,8 +36,9 @@ def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) ->
     ids = {node.id: index for index, node in enumerate(definition.nodes)}
     builder = NetworkBuilder(ids, finally_nodes)
     nodes: list[PlannedNode] = []
+    kinds = {name: task_types.get(name) if name else None for name in _type_names(definition)}
     for index, node in enumerate(definition.nodes):
-        planned = _planned(index, node, definition, parsed.nodes[index], starts[index], task_types, ids)
+        planned = _planned(index, node, definition, parsed.nodes[index], starts[index], kinds, ids)
         planned.is_finally = node.id in finally_nodes
         nodes.append(planned)
         builder.add_trigger(planned.start, index, START)
@@ -62,17 +64,19 @@ def _planned(
     definition: PipelineDefinition,
     written: NodeExpressions,
     start: TriggerExpression,
-    task_types: Mapping[str, TaskType],
+    kinds: Mapping[str | None, TaskType | None],
     ids: dict[str, int],
 ) -> PlannedNode:
     settings = _settings(node, definition.defaults)
     setting = settings.get
     task = definition.taskDefinitions.get(node.taskDefinition) if node.taskDefinition else None
     type_name = task.type if task is not None else node.type
-    task_type = task_types.get(type_name) if type_name else None
+    task_type = kinds[type_name]
     fields = task.fields if task is not None else node.fields
     bound, bound_fields = written.bindings, written.fields
-    held = [*_reads(bound), *_reads(bound_fields), *(_reads((written.for_each,)) if written.for_each else ())]
+    held = [*_reads(bound), *_reads(bound_fields)] if bound or bound_fields else []
+    if written.for_each is not None:
+        held += _reads((written.for_each,))
     awaited = fields.get("event") if task_type is not None and task_type.waits == "event" else None
     return PlannedNode(
         index=index,
@@ -110,13 +114,17 @@ def _planned(
         repeat=setting("repeat"),
         on_interrupt=setting("onInterrupt") or _on_interrupt(task_type, fields),
         priority=setting("priority") or 0,
-        emits=frozenset(setting("emits", ())),
+        emits=frozenset(emits) if (emits := setting("emits")) else _NOTHING,
         waits=task_type.waits if task_type is not None else None,
         awaited=("custom", awaited.removeprefix("custom.")) if isinstance(awaited, str) else None,
         on_reject=fields.get("onReject") or "fail",
         on_timeout=fields.get("onTimeout") or "fail",
         holds=holding_facts(held, ids) if held else (),
     )
+
+
+def _type_names(definition: PipelineDefinition) -> set[str | None]:
+    return {node.type for node in definition.nodes} | {task.type for task in definition.taskDefinitions.values()} | {None}
 
 
 def _settings(node: NodeDefinition, defaults: NodeDefinition | None) -> Mapping[str, Any]:
