@@ -12,7 +12,8 @@ from yamlflow_nb.domain.expression import NodeExpressions, ParsedExpressions
 from yamlflow_nb.domain.pipeline_definition import API_VERSION, PIPELINE_FIELDS, NodeDefinition, PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
-from yamlflow_nb.language.node_reader import NAME, NodeReader, Written, read_defaults, suggested
+from yamlflow_nb.language.control_fields import NAME, Written
+from yamlflow_nb.language.node_reader import NodeReader, read_defaults, suggested
 from yamlflow_nb.language.quoting import quoted, shown
 from yamlflow_nb.language.reading import (
     INVALID,
