@@ -443,6 +443,30 @@ def test_two_processes_that_lift_a_store_at_once_lift_it_once(path: Path) -> Non
     assert [process.communicate(timeout=30)[0] for process in processes] == ["1\n"] * 4
 
 
+def test_processes_that_make_a_store_at_once_all_have_it(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin: print(len(SQLiteRepository(Path(line.strip())).executions()), flush=True)"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        for number in range(25):
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write(f"{tmp_path / str(number) / 'store.db'}\n")
+                process.stdin.flush()
+            assert [process.stdout.readline() for process in processes if process.stdout] == ["0\n"] * 4, number
+    finally:
+        for process in processes:
+            process.communicate()
+
+
 @pytest.mark.trust("F16")
 def test_a_store_of_a_later_version_is_refused_with_both_versions(path: Path) -> None:
     SQLiteRepository(path).close()

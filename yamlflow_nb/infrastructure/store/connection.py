@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from yamlflow_nb.domain.store_error import StoreMoved, StoreReadOnly
+from yamlflow_nb.infrastructure.patience import patiently
 from yamlflow_nb.infrastructure.store.refusals import refusal
 from yamlflow_nb.infrastructure.store.soundness import check_soundness
 
@@ -39,7 +40,7 @@ class Database:
             self.reader = self._open_reader()
             self.writer = self.reader if self.read_only else self._connect("mode=rw")
             if not self.read_only:
-                self.writer.execute("PRAGMA journal_mode=WAL")
+                patiently(self._turn_log_on, BUSY_MILLISECONDS / 1000)()
                 self.writer.execute("PRAGMA synchronous=FULL")
                 self.writer.execute("PRAGMA wal_autocheckpoint=0")
             check_soundness(self.reader, path)
@@ -52,6 +53,14 @@ class Database:
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
         return connection
+
+    def _turn_log_on(self) -> None:
+        """Two processes that open a new store at one moment stand in each other's way here, and SQLite tells them so at once:
+        its busy timeout does not hold for a change of the journal."""
+        try:
+            self.writer.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.Error as error:
+            raise refusal(error, self.path) from error
 
     def _open_reader(self) -> sqlite3.Connection:
         """A connection that only reads, and leaves checkpoints to the one that writes."""
