@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 
 PATIENCE = 10.0
@@ -20,8 +19,3 @@ def climb(steps: Sequence[tuple[str, Callable[[], object]]], gone: Callable[[flo
         if gone(PATIENCE):
             return True
     return False
-
-
-def gone_by(event: threading.Event) -> Callable[[float], bool]:
-    """``gone`` of an event."""
-    return event.wait

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from yamlflow_nb.domain.document import Document, Path, ScalarNode
-from yamlflow_nb.domain.source import Span
 
 _Piece = tuple[str, int, int]
 """One character of the text, and the stretch of the file that wrote it."""
@@ -22,13 +21,9 @@ _HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 
 
-def span_within(document: Document, path: Path, start: int, end: int) -> Span:
-    """The place of ``text[start:end]`` of the scalar at ``path``; the whole value where there is no scalar."""
-    return document.source.span(*offsets_within(document, path, start, end))
-
-
 def offsets_within(document: Document, path: Path, start: int, end: int) -> tuple[int, int]:
-    """The same as offsets in the file."""
+    """The place of ``text[start:end]`` of the scalar at ``path``, as offsets in the file; the whole value where there is no
+    scalar."""
     node = document.find(path)
     if node is None:
         return 0, 0

@@ -33,7 +33,7 @@ def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) ->
     parsed = definition.parsed
     starts = starts_of(definition)
     finally_nodes = finally_nodes_of(definition)
-    ids = {node.id: index for index, node in enumerate(definition.nodes)}
+    ids = definition.positions
     builder = NetworkBuilder(ids, finally_nodes)
     nodes: list[PlannedNode] = []
     kinds = {name: task_types.get(name) if name else None for name in _type_names(definition)}

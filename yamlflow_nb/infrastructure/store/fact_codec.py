@@ -7,7 +7,7 @@ from typing import Any
 
 from yamlflow_nb.domain import event
 from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError
-from yamlflow_nb.infrastructure.store.typed_json import dumps, loads
+from yamlflow_nb.domain.typed_json import dumps, loads
 
 SCHEMA = 1
 _KINDS: dict[str, type] = {

@@ -9,8 +9,8 @@ from operator import attrgetter
 from typing import Any
 
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
+from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
-from yamlflow_nb.infrastructure.store.typed_json import dumps, loads
 
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
+from yamlflow_nb.domain.typed_json import loads
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
@@ -20,7 +21,6 @@ from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
-from yamlflow_nb.infrastructure.store.typed_json import loads
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
 _STAND = (
