@@ -92,6 +92,27 @@ thread = threading.Thread(target=yf.log, args=("six",)); thread.start(); thread.
     assert capfd.readouterr() == ("", "")
 
 
+@BOTH
+def test_lines_of_threads_that_print_at_once_stay_whole(folder: Folder, isolation: str) -> None:
+    code = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+def say(who):
+    for n in range(200): print(who, n)
+threads = [threading.Thread(target=say, args=(who,)) for who in "abcd"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.setswitchinterval(0.005)
+"""
+    log = folder.log(folder.node("python", code=code, isolation=isolation))
+    assert sorted(log) == sorted(f"{who} {n}" for who in "abcd" for n in range(200))
+
+
+def test_a_letter_of_several_bytes_is_whole_wherever_the_pipe_is_cut(folder: Folder) -> None:
+    code = "import os; text = ('x' + 'é' * 40_000).encode(); os.write(1, text + b'\\n')"
+    assert folder.log(folder.node("python", code=code, isolation="process")) == ["x" + "é" * 40_000]
+
+
 def test_other_threads_print_where_they_always_did(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     gate = threading.Event()
 

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 import threading
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.event import AttemptKey
@@ -19,6 +20,7 @@ from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.far_work import far_work
 from yamlflow_nb.executors.handed_over import packed
 from yamlflow_nb.executors.own_process import JOB, RESULT
+from yamlflow_nb.executors.printed import printed_to
 from yamlflow_nb.executors.program import run_program
 
 
@@ -28,10 +30,16 @@ def main(folder: str) -> None:
     job = json.loads((Path(folder) / JOB).read_text(encoding="utf-8"))
     work = _work(job, Path(folder))
     current_work.set(work)
-    told = _told(work, loads(job["inputs"]))
+    with open(1, "wb", closefd=False) as log, printed_to(partial(_write_line, log)):
+        told = _told(work, loads(job["inputs"]))
     scratch = Path(folder) / f"{RESULT}.part"
     scratch.write_text(json.dumps(told), encoding="utf-8")
     os.replace(scratch, Path(folder) / RESULT)
+
+
+def _write_line(log: IO[bytes], line: str) -> None:
+    log.write(line.encode("utf-8", "backslashreplace") + b"\n")
+    log.flush()
 
 
 def _told(work: Work, inputs: dict[str, Any]) -> dict[str, Any]:

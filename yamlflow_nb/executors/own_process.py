@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import subprocess
@@ -77,9 +78,10 @@ def _listened(process: subprocess.Popen[bytes], work: Work) -> int:
 
 
 def _read(stream: IO[bytes], lines: Lines) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with stream:
         while piece := os.read(stream.fileno(), 1 << 16):
-            lines.write(piece.decode("utf-8", "replace"))
+            lines.write(decoder.decode(piece))
 
 
 def _stop(process: subprocess.Popen[bytes], work: Work) -> None:

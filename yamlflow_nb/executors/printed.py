@@ -19,20 +19,24 @@ _LONGEST = 1 << 16
 
 
 class Lines:
-    """Gathers what is written until a line is whole: one line is one record."""
+    """Gathers what is written until a line is whole: one line is one record. ``print`` writes a line and its end apart, so each
+    thread's beginning of a line is kept by itself, or lines of threads that print at once would run into one another."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
-        self._begun = ""
+        self._begun: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         with self._lock:
-            *whole, self._begun = (self._begun + text).split("\n")
+            thread = threading.get_ident()
+            *whole, begun = (self._begun.pop(thread, "") + text).split("\n")
             # A bar of progress writes one line over and over: the last of it is what a terminal would show.
-            self._begun = self._begun.rpartition("\r")[2] if "\r" in self._begun[:-1] else self._begun
-            if len(self._begun) > _LONGEST:
-                whole, self._begun = [*whole, self._begun], ""
+            begun = begun.rpartition("\r")[2] if "\r" in begun[:-1] else begun
+            if len(begun) > _LONGEST:
+                whole, begun = [*whole, begun], ""
+            if begun:
+                self._begun[thread] = begun
             for line in whole:
                 self._log(line.rstrip("\r").rpartition("\r")[2])
 
@@ -41,9 +45,9 @@ class Lines:
 
     def end(self) -> None:
         with self._lock:
-            if self._begun:
-                self._log(self._begun)
-                self._begun = ""
+            for begun in self._begun.values():
+                self._log(begun)
+            self._begun = {}
 
 
 _printing: ContextVar[Lines | None] = ContextVar("printing", default=None)
