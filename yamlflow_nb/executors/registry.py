@@ -82,10 +82,12 @@ def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dic
     """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
+    from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
 
     return {
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
+        "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
     }

@@ -208,7 +208,7 @@ def task_fields(
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
-            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name]))
+            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name], kind.bound_form))
     try:
         kind.fields.model_validate(plain)
     except ValidationError as error:

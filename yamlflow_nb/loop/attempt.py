@@ -155,6 +155,7 @@ class AttemptJob:
             folder=Path(self._run.record.folder),
             run_folder=self._folder,
             namespace=self._run.namespace,
+            written=self._planned.fields,
             emit=self._emit,
             output=self._output,
             progress=self._progress,
