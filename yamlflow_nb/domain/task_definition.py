@@ -54,7 +54,8 @@ class TaskType:
     """A kind of task, as the language knows it.
 
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
-    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
+    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, or an ``event`` (also a
+    time, or what its executor looks for).
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form); ``bound_form`` is
     how such a field reads a bound ``{name}`` instead.
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of

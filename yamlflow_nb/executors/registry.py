@@ -84,10 +84,12 @@ def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dic
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
+    from yamlflow_nb.executors.wait import WaitExecutor
 
     return {
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
+        "wait": WaitExecutor(),
     }

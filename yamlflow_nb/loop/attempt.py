@@ -80,15 +80,37 @@ class AttemptJob:
     def __call__(self) -> None:
         if not self.stopped and self._may_start(self._run) and not self.stopped:
             crash_point("task-started")
-            fact = self._result()
+            fact = self._result(self._executed)
             self._tell(self._run.id, fact)
             crash_point("result-told")
 
-    def _result(self) -> TaskFinished:
+    def look(self) -> bool:
+        """One look of an executor that waits; whether there is nothing more to look for."""
+        if self.stopped:
+            return True
+        looking: Any = self._executor
+        try:
+            seen = looking.look(self._work())
+        except BaseException as error:
+            failed = error
+
+            def outputs() -> Mapping[str, Any]:
+                raise failed
+        else:
+            if seen is None:
+                return False
+
+            def outputs() -> Mapping[str, Any]:
+                return dict(seen)
+
+        self._tell(self._run.id, self._result(outputs))
+        return True
+
+    def _result(self, executed: Callable[[], Mapping[str, Any]]) -> TaskFinished:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
         key = self._start.attempt
         try:
-            outputs = self._executed()
+            outputs = executed()
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")

@@ -11,12 +11,14 @@ from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError, TaskFinished, 
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
-from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.domain.ports.task_executor import Looking, TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.watching import Watching
 from yamlflow_nb.loop.workers import Workers
+from yamlflow_nb.orchestration.execution_state import timer_name
 
 
 @runtime_checkable
@@ -47,6 +49,8 @@ class CarryOut:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
+        self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
+        self._watching = Watching()
         self._artifacts = artifacts
         self._clock = clock
         self._agenda = agenda
@@ -112,13 +116,16 @@ class CarryOut:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
-        elif node.planned.waits == "person":
-            return
+        elif node.planned.waits == "person" or timer_name("due", node, key.item) in run.state.timers:
+            return  # a person, or a timer, brings the result
         elif executor is None:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
             job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
             self._jobs[run.id, key] = job
-            self._workers.submit(job)
+            if start.type in self._looking:
+                self._watching.add(job.look)
+            else:
+                self._workers.submit(job)
             crash_point("task-submitted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
 from yamlflow_nb.orchestration import items, passes
@@ -21,7 +22,9 @@ MESSAGE = "the process that ran it is gone"
 def take_over(state: ExecutionState, fact: TakenOver) -> None:
     """Another process goes on: every attempt that was at work is answered by its node's ``onInterrupt``. People and events
     that were awaited are awaited still."""
-    found = [(run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(run) if slot.attempt is not None]
+    found = [
+        (run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(state, run) if slot.attempt is not None
+    ]
     told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for *_, key in found]}
     if fact.by:
         told["by"] = fact.by
@@ -32,6 +35,9 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
         state.settle("pipeline", "resumed", TRUE)
     for run, item, slot, key in found:
         _interrupt(state, run, slot, item, key)
+    for run in state.order:
+        if _looks(state, run):
+            _look_again(state, run)
 
 
 def answer(state: ExecutionState, fact: InterruptionAnswered) -> None:
@@ -63,9 +69,23 @@ def asking(state: ExecutionState, run: NodeRun) -> list[int | None]:
     return found
 
 
-def _at_work(run: NodeRun) -> list[tuple[int | None, ItemRun]]:
+def _looks(state: ExecutionState, run: NodeRun) -> bool:
+    """A ``wait`` node that waits for a file, or for a time to be over: there is no work that an end of the process interrupts."""
     planned = run.planned
-    if run.state not in ACTIVE or planned.waits == "person" or planned.awaited is not None:
+    return run.state in ACTIVE and planned.waits == "event" and planned.awaited is None and planned.id not in state.scripted
+
+
+def _look_again(state: ExecutionState, run: NodeRun) -> None:
+    """The same attempts go on in this process: what is awaited is looked at from here."""
+    slots: list[ItemRun] = [run] if run.fan is None else list(run.fan.runs)
+    for slot in slots:
+        if slot.attempt is not None:
+            state.decide(StartTask(slot.attempt, run.planned.type or "", {}, slot.fields or {}, run.planned.timeout))
+
+
+def _at_work(state: ExecutionState, run: NodeRun) -> list[tuple[int | None, ItemRun]]:
+    planned = run.planned
+    if run.state not in ACTIVE or planned.waits == "person" or planned.awaited is not None or _looks(state, run):
         return []
     if run.fan is not None:
         return list(enumerate(run.fan.runs))
@@ -85,7 +105,7 @@ def _name(key: AttemptKey) -> str:
 def _interrupt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, key: AttemptKey) -> None:
     slot.attempt = None
     slot.failed_outputs, slot.outputs = slot.early or {}, {}
-    for kind in ("timeout", "wait"):
+    for kind in ("timeout", "wait", "due"):
         state.drop_timer(timer_name(kind, run, item))
     policy = run.planned.on_interrupt
     count = state.interruptions[key[:4]] = state.interruptions.get(key[:4], 0) + 1
