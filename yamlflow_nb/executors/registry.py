@@ -80,6 +80,7 @@ def checked(kind: TaskType) -> TaskType:
 
 def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
     """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
+    from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.shell import ShellExecutor
@@ -87,6 +88,7 @@ def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dic
     from yamlflow_nb.executors.wait import WaitExecutor
 
     return {
+        "http": HttpExecutor(artifacts, settings),
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "shell": ShellExecutor(artifacts, settings),
