@@ -17,6 +17,7 @@ class Work:
 
     ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields, and ``written``
     the same as the definition has them, with ``{{ }}``. Relative paths count from ``folder``, the definition's.
+    ``opened()`` are the inputs with tables as data frames, files as paths, and large values as they are.
     ``run_folder`` is this attempt's own, for what it leaves behind;
     ``earlier()`` are those of this node's attempts before, newest first.
 
@@ -49,6 +50,7 @@ class Work:
     note: Callable[[str], None] = field(default=lambda text: None)
     used: Callable[[Path, bytes], None] = field(default=lambda path, data: None)
     masked: Callable[[str], str] = field(default=lambda text: text)
+    opened: Callable[[], Mapping[str, Any]] = field(default=dict)
     secret_names: frozenset[str] = frozenset()
     hide: Callable[[str], None] = field(default=lambda text: None)
     earlier: Callable[[], list[Path]] = field(default=list)

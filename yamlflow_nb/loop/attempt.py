@@ -15,6 +15,7 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
@@ -184,6 +185,7 @@ class AttemptJob:
             log=self._log,
             note=self._note,
             used=self._files.add,
+            opened=lambda: opened(self._start.inputs, self._artifacts),
             hide=self._mask.add,
             masked=self._mask.text,
             secret_names=_secret_names(self._planned),
