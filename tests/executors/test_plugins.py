@@ -138,6 +138,13 @@ def test_a_class_that_cannot_be_made_fails_its_node_and_no_other(tmp_path: Path)
     assert told.returncode == 1 and "no licence" in told.stdout and "✓ b" in told.stdout
 
 
+def test_a_value_that_does_not_fit_the_model_fails_the_node_by_name(site: Path, tmp_path: Path) -> None:
+    text = (EXAMPLE / "weather.pipeline.yaml").read_text(encoding="utf-8")
+    (tmp_path / "p.yaml").write_text(text.replace("type: profile", 'type: profile\n    most: "{{ measured.row_count * 1000 }}"'))
+    told = yamlflow(site, "run", "p.yaml", "--store", "store.db", cwd=tmp_path)
+    assert told.returncode == 1 and "`most`: Input should be less than or equal to 1000" in told.stdout, told.stdout
+
+
 @pytest.mark.trust("B20")
 def test_a_plugins_secrets_are_found_and_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("YAMLFLOW_SECRET_API", "canary-7f3a-9b21")

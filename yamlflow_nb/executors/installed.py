@@ -118,11 +118,26 @@ class PluginExecutor:
         self._settings = settings
 
     def execute(self, work: Work) -> Mapping[str, Any]:
-        """Let the plugin work."""
+        """Let the plugin work, with fields that fit its model. Raises ``TaskFailed``."""
         from yamlflow_nb.executors.given_secrets import give_secrets
 
         give_secrets(work, self._settings)
+        work.fields = _fitting(self.task_type, work.fields)
         if self._executor is None:
             # Here: a class that cannot be made fails its nodes, not the loop.
             self._executor = self._plugin.executor()
         return self._executor.execute(work)
+
+
+def _fitting(task_type: TaskType, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as the model has them, defaults filled in: what came from values of the run was not looked at before. Raises
+    ``TaskFailed``."""
+    from pydantic import ValidationError
+
+    from yamlflow_nb.domain.work import TaskFailed
+
+    try:
+        return task_type.fields.model_validate(dict(fields)).model_dump(by_alias=True)
+    except ValidationError as error:
+        told = "; ".join(f"`{'.'.join(map(str, one['loc'])) or task_type.name}`: {one['msg']}" for one in error.errors())
+        raise TaskFailed("FieldError", told) from None

@@ -119,7 +119,7 @@ def come_due(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     """The time is over that a ``wait`` node waits for."""
     slot: ItemRun = run if item is None or run.fan is None else run.fan.runs[item]
     if slot.attempt is not None:
-        outputs = {"at": timestamp(state.now), "waited": state.now - slot.attempt_started}
+        outputs = {"at": timestamp(state.now), "waited": round(state.now - slot.attempt_started, 6)}
         finish_attempt(state, TaskFinished(state.now, slot.attempt, "completed", outputs))
 
 

@@ -35,7 +35,7 @@ class ProfileExecutor:
         if len(tables) != 1:
             raise TaskFailed("InputError", f"a profile is of one table, bound by inputBindings; there are {len(tables)}")
         table = tables[0]
-        title, most = str(work.fields.get("heading", "Profile")), int(work.fields.get("most", 50))
+        title, most = work.fields["heading"], work.fields["most"]
         page = work.run_folder / "profile.html"
         rows = []
         for number, name in enumerate(list(table.columns)[:most], start=1):
