@@ -182,12 +182,13 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts, ConfiguredSettings())
+    settings = ConfiguredSettings()
+    able = executors(artifacts, settings)
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
+    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
     definitions = PipelineService(task_types())
     return Services(
         definitions,

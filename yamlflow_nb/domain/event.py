@@ -107,6 +107,15 @@ class TimerFired:
 
 
 @value
+class RoomGranted:
+    """A pool has room for the attempt that ``decide`` had asked room for."""
+
+    at: float
+    node: str
+    item: int | None = None
+
+
+@value
 class CustomEventSent:
     """``custom.<name>`` sent from outside."""
 
@@ -190,4 +199,5 @@ class VariableSet:
 Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
+    RoomGranted,
 ]  # fmt: skip

@@ -155,6 +155,7 @@ class TurnTaker:
     def _decide(self, arrival: Arrival, made: _Made) -> None:
         run = self.runs.get(arrival.execution_id)
         if run is None:
+            self._carry.not_taken(arrival.execution_id, arrival.fact)
             return
         fact: Fact | None = arrival.fact
         if isinstance(fact, TimerFired) and not self._agenda.rings(run.id, fact):
@@ -174,6 +175,8 @@ class TurnTaker:
             made.drafts.pop(run.id, None)
             self._set_aside(run, error)
             return
+        if not any(isinstance(one, StartTask) for one in turn.decisions):
+            self._carry.not_taken(run.id, fact)
         run.limit.warn()
         draft.add(fact, turn, counted, arrival.request_id)
         for decision in turn.decisions:
@@ -201,11 +204,13 @@ class TurnTaker:
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:
-            if run.lost is None and not (isinstance(decision, StartTask) and (run.id, decision.attempt) in stopped):
-                try:
-                    self._carry.carry_out(run, decision)
-                except Exception as error:
-                    self.lose(run, error)
+            if run.lost is not None or (isinstance(decision, StartTask) and (run.id, decision.attempt) in stopped):
+                self._carry.leave(run, decision)
+                continue
+            try:
+                self._carry.carry_out(run, decision)
+            except Exception as error:
+                self.lose(run, error)
         for execution_id in made.drafts:
             run_ = self.runs.get(execution_id)
             if run_ is not None:

@@ -15,6 +15,7 @@ from yamlflow_nb.domain.event import (
     PauseRequested,
     ResumeRequested,
     RetryRequested,
+    RoomGranted,
     SkipRequested,
     Started,
     TakenOver,
@@ -28,7 +29,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -99,6 +100,14 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         passes.queue(state, run)
 
 
+def _start_with_room(state: ExecutionState, fact: RoomGranted) -> None:
+    found = room.granted(state, fact.node, fact.item)
+    if found is not None:
+        run, slot = found
+        start = attempts.start_node if run.state == "queued" else attempts.start_attempt
+        start(state, run, slot, fact.item)
+
+
 def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
     state.store("custom", fact.name, dict(fact.payload) | ({"by": fact.by} if fact.by else {}))
     first = fact.name not in state.custom and not state.closed
@@ -134,6 +143,7 @@ def _resume(state: ExecutionState, fact: ResumeRequested) -> None:
     if state.paused:
         state.paused = False
         _pipeline_event(state, "resumed", {"by": fact.by} if fact.by else {})
+        room.ask_again(state)
 
 
 def _pipeline_event(state: ExecutionState, event: str, payload: Mapping[str, Any]) -> None:
@@ -175,6 +185,7 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     VariableSet: _set_variable,
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
+    RoomGranted: _start_with_room,
 }
 """One row a fact."""
 

@@ -175,6 +175,10 @@ class ExecutionState:
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
+        self.rationed = False
+        """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
+        self.room_asked: dict[tuple[str, int | None], None] = {}
+        """Nodes and items that wait for room."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
@@ -286,7 +290,9 @@ class ExecutionState:
             self.names_changed(node_id)
 
     def stop_work(self, run: NodeRun, reason: str) -> None:
-        """Interrupt every attempt of a node and forget its timers."""
+        """Interrupt every attempt of a node, and forget its timers and what room it asked for."""
+        for asked in [asked for asked in self.room_asked if asked[0] == run.planned.id]:
+            del self.room_asked[asked]
         if run.attempt is not None:
             self.decide(StopTask(run.attempt, reason))
             run.attempt = None

@@ -32,6 +32,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
         _reset(state, state.nodes[name], fact.failed_items)
     state.active = state.open = 0
     state.ready.clear()
+    state.room_asked.clear()
     _rebuild_truth(state)
     if state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Started
+from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.store_error import KeyTaken
+from yamlflow_nb.infrastructure.configuration import ConfigurationError
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
@@ -65,12 +67,14 @@ class ExecutionService:
         values = accepted_inputs(definition, inputs or {})
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
             return self._same(idempotency_key, definition, values, wait)
+        plan = self._pipelines.plan(definition)
+        self._check_pools(plan, text.folder)
         now = self._loop.now()
         record = self._record(definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
         started = Started(now, values, _system(record, definition, now))
         try:
-            run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
+            run = self._loop.start(record, plan, started, namespace=namespace)
         except KeyTaken:  # by another process, between the look and the start
             return self._same(str(idempotency_key), definition, values, wait)
         execution = Execution(run, self._desk)
@@ -85,6 +89,14 @@ class ExecutionService:
             what = "another pipeline" if record.definition_hash != definition.content_hash else "other inputs"
             raise CommandError("YF721", f"`{record.id}` was started under the key {key!r} with {what}", "give another key")
         return execution.wait() if wait else execution
+
+    def _check_pools(self, plan: ExecutionPlan, folder: Path) -> None:
+        try:
+            problem = next(iter(self._loop.pools.problems(plan, folder)), None)
+        except ConfigurationError as error:
+            raise CommandError("YF739", str(error)) from None
+        if problem is not None:
+            raise CommandError("YF738", *problem)
 
     @staticmethod
     def _record(
