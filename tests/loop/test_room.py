@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.loop.making import Does, World
-from yamlflow_nb.domain.event import CancelRequested, PauseRequested, ResumeRequested, RetryRequested
+from yamlflow_nb.domain.decision import AskRoom
+from yamlflow_nb.domain.event import CancelRequested, PauseRequested, ResumeRequested, RetryRequested, TakenOver
 from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.settings import NoSettings
 from yamlflow_nb.domain.work import TaskFailed, Work
@@ -18,9 +19,11 @@ from yamlflow_nb.infrastructure.resource_manager import PoolName
 from yamlflow_nb.infrastructure.system_clock import SystemClock
 from yamlflow_nb.loop.resume import compare, read_back
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.execution_orchestrator import decide
 from yamlflow_nb.orchestration.why import why
 
 ONE = "name: p\nresources: {pools: {gpu: 1}}\n"
+TWO = ONE + "defaults: {resources: {pool: gpu}}\nnodes: [{id: a, type: python, code: x}, {id: b, type: python, code: x}]"
 PATIENCE = 20.0
 
 
@@ -87,7 +90,7 @@ def same_after_replay(world: World, run: Run) -> None:
 
 def test_a_node_is_queued_until_its_pool_has_room(tmp_path: Path, gauge: Gauge) -> None:
     with world(tmp_path, a=gauge, b=gauge) as made:
-        run = made.start(ONE + "defaults: {resources: {pool: gpu}}\nnodes: [{id: a, type: python, code: x}, {id: b, type: python, code: x}]")
+        run = made.start(TWO)
         until(run, "a", "running")
         gauge.await_busy(1)
         assert state_of(run, "b") == "queued"
@@ -175,9 +178,8 @@ nodes:
 
 
 def test_room_that_comes_in_a_pause_is_asked_for_again_after_it(tmp_path: Path, gauge: Gauge) -> None:
-    text = ONE + "defaults: {resources: {pool: gpu}}\nnodes: [{id: a, type: python, code: x}, {id: b, type: python, code: x}]"
     with world(tmp_path, a=gauge) as made:
-        run = made.start(text)
+        run = made.start(TWO)
         until(run, "b", "queued")
         made.loop.tell(run.id, PauseRequested(made.loop.now()))
         gauge.gate.set()
@@ -219,15 +221,11 @@ def test_another_round_asks_for_room_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_node_that_waits_for_room_when_its_process_dies_asks_the_next_one(tmp_path: Path, gauge: Gauge) -> None:
-    text = ONE + "defaults: {resources: {pool: gpu}}\nnodes: [{id: a, type: python, code: x}, {id: b, type: python, code: x}]"
     with world(tmp_path, a=gauge) as made:
-        run = made.start(text)
+        run = made.start(TWO)
         until(run, "b", "queued")
         replay = read_back(made.repository, run.id, run.plan)
         assert list(replay.state.room_asked) == [("b", None)]
-        from yamlflow_nb.domain.decision import AskRoom
-        from yamlflow_nb.domain.event import TakenOver
-        from yamlflow_nb.orchestration.execution_orchestrator import decide
-
-        asked = [one.node for one in decide(replay.state, TakenOver(made.loop.now(), "other"))[1].decisions if isinstance(one, AskRoom)]
+        decided = decide(replay.state, TakenOver(made.loop.now(), "other"))[1].decisions
+        asked = [one.node for one in decided if isinstance(one, AskRoom)]
         assert asked == ["b", "a"]

@@ -26,6 +26,7 @@ from yamlflow_nb.infrastructure.process_identity import ProcessIdentity
 from yamlflow_nb.infrastructure.resource_manager import ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut, Foretelling
+from yamlflow_nb.loop.concurrency import Concurrency
 from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import LEASE_SECONDS, Tenure
@@ -89,7 +90,8 @@ class KernelLoop:
         self._carry = CarryOut(
             executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start
         )
-        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure)
+        concurrency = Concurrency(repository, self.tenure, clock, self.send)
+        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None

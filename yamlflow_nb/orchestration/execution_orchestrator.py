@@ -13,6 +13,8 @@ from yamlflow_nb.domain.event import (
     Fact,
     InterruptionAnswered,
     PauseRequested,
+    PlaceGranted,
+    PlaceRefused,
     ResumeRequested,
     RetryRequested,
     RoomGranted,
@@ -29,7 +31,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, room, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, place, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -72,7 +74,9 @@ def _start(state: ExecutionState, fact: Started) -> None:
     state.turn.variables.extend(("system", name, value) for name, value in fact.system.items())
     state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
     state.pipeline_events.add("started")
-    if state.plan.timeout:
+    if fact.held:
+        place.hold(state)
+    elif state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
@@ -186,6 +190,8 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
     RoomGranted: _start_with_room,
+    PlaceGranted: place.grant,
+    PlaceRefused: place.refuse,
 }
 """One row a fact."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.event import AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
 from yamlflow_nb.orchestration.event_manager import EventLog
 from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
@@ -175,6 +175,9 @@ class ExecutionState:
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
+        self.held = False
+        """Whether nothing starts before ``PlaceGranted``; ``reason`` is ``concurrency`` meanwhile."""
+        self.refused: PlaceRefused | None = None
         self.rationed = False
         """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
         self.room_asked: dict[tuple[str, int | None], None] = {}
@@ -193,7 +196,7 @@ class ExecutionState:
             return self.ended
         if self.paused:
             return "paused"
-        return "waiting" if self.begun and self.active == self.open else "running"
+        return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
 
     # --- recording -------------------------------------------------------------------------------------------------
 

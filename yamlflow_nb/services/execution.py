@@ -25,6 +25,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.place import REASON as QUEUED
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.command_error import CommandError
@@ -221,7 +222,7 @@ class Execution:
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = self.version
-            if self._current().is_over or (or_waiting and self.status in ("waiting", "paused")):
+            if self._current().is_over or (or_waiting and self._needs_somebody):
                 break
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
@@ -238,6 +239,12 @@ class Execution:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
         return self
 
+    @property
+    def _needs_somebody(self) -> bool:
+        """Whether it stands still until a person or an event moves it. One that is only queued moves by itself."""
+        status, reason = self._standing()
+        return status in ("waiting", "paused") and reason != QUEUED
+
     def changes(self, every: float = 1.0, *, stay: bool = False) -> Iterator[dict[str, Any]]:
         """How it stands (``brief``) at each change, and at least every so many seconds, until it has ended, or, unless ``stay``,
         only people or events can move it. A pause is no end: whoever paused it will let it go on. Raises as ``wait`` does."""
@@ -245,7 +252,8 @@ class Execution:
             seen = self.version
             now = self.brief()
             yield now
-            if self._run.is_over or now["reason"] == QUARANTINED or (now["status"] == "waiting" and not stay):
+            moves = now["status"] != "waiting" or now["reason"] == QUEUED
+            if self._run.is_over or now["reason"] == QUARANTINED or not (moves or stay):
                 break
             self.wait_for_change(seen, every)
             self._raise_if_abandoned()

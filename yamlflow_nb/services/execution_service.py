@@ -72,7 +72,7 @@ class ExecutionService:
         now = self._loop.now()
         record = self._record(definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        started = Started(now, values, _system(record, definition, now))
+        started = Started(now, values, _system(record, definition, now), held=definition.concurrency is not None)
         try:
             run = self._loop.start(record, plan, started, namespace=namespace)
         except KeyTaken:  # by another process, between the look and the start

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.places import Places
 from yamlflow_nb.domain.ports.requests import Requests
 
 
@@ -78,7 +79,7 @@ class Commit:
     answers: Sequence[tuple[str, str]] = ()
 
 
-class Repository(Leases, Requests, Protocol):
+class Repository(Leases, Places, Requests, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
