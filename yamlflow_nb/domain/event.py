@@ -49,13 +49,13 @@ AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved
 
 @value
 class Started:
-    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held``: nothing
-    starts before ``PlaceGranted`` (``concurrency``)."""
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held`` is
+    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
-    held: bool = False
+    held: Literal["", "concurrency", "worker"] = ""
 
 
 @value

@@ -33,7 +33,7 @@ class Concurrency:
 
     def look(self, runs: Iterable[Run]) -> None:
         """Try for those that are held, in the order in which they were created."""
-        held = [run for run in runs if run.state.held and run.lost is None]
+        held = [run for run in runs if run.state.held and run.state.reason == place.REASON and run.lost is None]
         for run in sorted(held, key=lambda run: run.record.created_at):
             try:
                 fact = self._tried(run)

@@ -218,6 +218,7 @@ class TurnTaker:
                 self._carry.carry_out(run, decision)
             except Exception as error:
                 self.lose(run, error)
+        ended = False
         for execution_id in made.drafts:
             run_ = self.runs.get(execution_id)
             if run_ is not None:
@@ -225,6 +226,9 @@ class TurnTaker:
                 if run_.is_over:
                     del self.runs[execution_id]
                     self._concurrency.left(run_)
+                    ended = True
+        if ended:
+            self._concurrency.look(self.runs.values())
 
     # --- what the store does not take ----------------------------------------------------------------------------------
 

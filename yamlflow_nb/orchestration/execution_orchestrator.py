@@ -75,7 +75,7 @@ def _start(state: ExecutionState, fact: Started) -> None:
     state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
     state.pipeline_events.add("started")
     if fact.held:
-        place.hold(state)
+        place.hold(state, fact.held)
     elif state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     state.truth.begin()

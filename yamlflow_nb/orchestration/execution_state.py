@@ -176,7 +176,7 @@ class ExecutionState:
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
         self.held = False
-        """Whether nothing starts before ``PlaceGranted``; ``reason`` is ``concurrency`` meanwhile."""
+        """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
         self.refused: PlaceRefused | None = None
         self.rationed = False
         """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""

@@ -13,6 +13,8 @@ from yamlflow_nb.orchestration.execution_state import ExecutionState, timer_name
 from yamlflow_nb.orchestration.visible_names import StateNames
 
 REASON = "concurrency"
+WORKER = "worker"
+"""Why it is held, as its reason."""
 
 
 def key(state: ExecutionState) -> str:
@@ -24,9 +26,9 @@ def key(state: ExecutionState) -> str:
     return definition.qualified_name if value is None else f"{definition.qualified_name} {text_form(value)}"
 
 
-def hold(state: ExecutionState) -> None:
+def hold(state: ExecutionState, reason: str = REASON) -> None:
     """Nothing starts from here on."""
-    state.held, state.reason = True, REASON
+    state.held, state.reason = True, reason
 
 
 def hold_again(state: ExecutionState) -> None:
@@ -36,7 +38,7 @@ def hold_again(state: ExecutionState) -> None:
 
 
 def grant(state: ExecutionState, fact: PlaceGranted) -> None:
-    """There is a place. The pipeline's ``timeout`` counts from here."""
+    """There is a place, or a worker. The pipeline's ``timeout`` counts from here."""
     if not state.held:
         return
     state.held, state.reason = False, None

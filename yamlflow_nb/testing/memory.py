@@ -127,6 +127,10 @@ class InMemoryRepository:
         found.reverse()
         return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
 
+    def for_workers(self) -> list[ExecutionRecord]:
+        found = [record for record in self.executions(limit=len(self._kept)) if record.for_worker and record.finished_at is None]
+        return sorted(found, key=lambda record: record.created_at)
+
     def started_under(self, idempotency_key: str) -> str | None:
         with self._lock:
             return next((kept.record.id for kept in self._kept.values() if kept.record.idempotency_key == idempotency_key), None)

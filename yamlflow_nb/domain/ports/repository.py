@@ -16,7 +16,7 @@ from yamlflow_nb.domain.ports.requests import Requests
 @dataclass
 class ExecutionRecord:
     """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
-    lease; ``ring`` is where the owner can be rung."""
+    lease; ``ring`` is where the owner can be rung. ``for_worker``: a worker drives it, none of those who look at it."""
 
     id: str
     pipeline: str
@@ -39,6 +39,7 @@ class ExecutionRecord:
     epoch: int = 0
     expires_at: float = 0.0
     ring: str | None = None
+    for_worker: bool = False
 
 
 @dataclass
@@ -91,6 +92,9 @@ class Repository(Leases, Places, Requests, Protocol):
     def execution(self, execution_id: str) -> ExecutionRecord | None: ...
 
     def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]: ...
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        """Those that have not ended and that a worker is to drive, oldest first."""
 
     def started_under(self, idempotency_key: str) -> str | None:
         """The execution that was started under a key, or None."""

@@ -66,6 +66,8 @@ CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 _PLACES = """
 CREATE TABLE places (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, taken INTEGER NOT NULL);
 CREATE INDEX places_of ON places (key);
+ALTER TABLE executions ADD COLUMN for_worker INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX for_workers ON executions (created_at) WHERE for_worker AND finished_at IS NULL;
 """
 
 

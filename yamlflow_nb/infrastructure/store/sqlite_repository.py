@@ -100,6 +100,10 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
         query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
         return [execution_record(row) for row in self.database.rows(query, *values, limit)]
 
+    def for_workers(self) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE for_worker AND finished_at IS NULL ORDER BY created_at"
+        return [execution_record(row) for row in self.database.rows(query)]
+
     def started_under(self, idempotency_key: str) -> str | None:
         rows = self.database.rows("SELECT id FROM executions WHERE idempotency_key = ?", idempotency_key)
         return str(rows[0][0]) if rows else None
