@@ -131,6 +131,11 @@ def test_a_pipeline_that_names_one_that_does_not_fit_is_told_why(tmp_path: Path)
     assert yamlflow(site, "run", "q.yaml", "--store", "store.db", cwd=tmp_path).returncode == 0
 
 
+def test_doctor_names_one_that_does_not_fit(tmp_path: Path) -> None:
+    told = yamlflow(installed(tmp_path, api=2), "doctor", "--store", "store.db", cwd=tmp_path)
+    assert "was made for `api = 2`" in told.stdout and "left out" in told.stdout
+
+
 def test_a_class_that_cannot_be_made_fails_its_node_and_no_other(tmp_path: Path) -> None:
     site = installed(tmp_path, made="raise RuntimeError('no licence')")
     (tmp_path / "p.yaml").write_text("name: p\nnodes: [{id: a, type: little}, {id: b, type: python, code: pass}]\n")

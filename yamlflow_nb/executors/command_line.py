@@ -17,7 +17,7 @@ from yamlflow_nb.executors.given_secrets import environment_of
 from yamlflow_nb.executors.source_file import source_path
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OURS = "YAMLFLOW_"
+_KEPT_BACK = "YAMLFLOW_SECRET_"
 
 
 def arguments(work: Work) -> list[str]:
@@ -81,13 +81,13 @@ def working_folder(work: Work) -> Path:
 def environment(work: Work, artifacts: ArtifactStore) -> dict[str, str]:
     """The variables: this process's own without the secrets in it, the inputs by their names, the secrets that the task lists
     as ``YAMLFLOW_SECRET_<NAME>``, and its ``env``. Raises ``TaskFailed``."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_BACK)}
     key = work.attempt
     told = {
         "YAMLFLOW_EXECUTION": work.execution_id, "YAMLFLOW_NODE": key.node, "YAMLFLOW_ATTEMPT": work.run_folder.name,
         "YAMLFLOW_ARTIFACTS": str(artifacts.folder),
     }  # fmt: skip
-    secrets = {f"YAMLFLOW_SECRET_{name.upper()}": work.secret(str(name)) for name in work.fields.get("secrets") or ()}
+    secrets = {f"{_KEPT_BACK}{name.upper()}": work.secret(str(name)) for name in work.fields.get("secrets") or ()}
     return {**inherited, **told, **_inputs(work.inputs, artifacts), **secrets, **environment_of(work)}
 
 

@@ -12,8 +12,8 @@ from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFin
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
-from yamlflow_nb.orchestration import items
-from yamlflow_nb.orchestration.due import due_at
+from yamlflow_nb.orchestration import items, room
+from yamlflow_nb.orchestration.due import awaited_of, due_at
 from yamlflow_nb.orchestration.event_manager import timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
@@ -35,14 +35,15 @@ def start_ready(state: ExecutionState) -> None:
         run = state.order[index]
         if item == ITERATION:
             if run.state == "running":
-                start_attempt(state, run, run, None)
+                room.start(state, run, None, start_attempt)
         elif item is not None:
             items.feed(state, run, start_attempt)
         elif run.state == "queued":
-            _start_node(state, run)
+            room.start(state, run, None, start_node)
 
 
-def _start_node(state: ExecutionState, run: NodeRun) -> None:
+def start_node(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
+    """A queued node runs: its first attempt, or its first items."""
     state.move(run, "running")
     if run.started_at is None:
         run.started_at = state.now
@@ -94,7 +95,7 @@ def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, 
     planned = run.planned
     if item is None:
         state.move(run, "waiting")
-        state.store_node_event(run, "waiting", _awaited(planned, slot, due))
+        state.store_node_event(run, "waiting", awaited_of(planned, slot.fields or {}, due))
     if planned.waits == "person" or planned.awaited is not None:
         state.open_to_people(run)
     if due is not None:
@@ -103,16 +104,6 @@ def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, 
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
-
-
-def _awaited(planned: PlannedNode, slot: ItemRun, due: float | None) -> Mapping[str, Any]:
-    """What is awaited, for the history."""
-    if planned.awaited is not None:
-        return {"event": f"custom.{planned.awaited[1]}"}
-    if due is not None:
-        return {"until": timestamp(due)}
-    file = (slot.fields or {}).get("file")
-    return _NOTHING if file is None else {"file": file}
 
 
 def come_due(state: ExecutionState, run: NodeRun, item: int | None) -> None:

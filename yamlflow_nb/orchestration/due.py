@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.language.durations import FORMS, parse_duration
 from yamlflow_nb.language.moments import ZONED, parse_moment
+from yamlflow_nb.orchestration.event_manager import timestamp
 from yamlflow_nb.orchestration.judgement import Unjudgeable
 
 
@@ -25,8 +25,17 @@ def due_at(planned: PlannedNode, fields: Mapping[str, Any], now: float) -> float
         moment = parse_moment(fields["until"])
         if moment is None:
             raise _no(planned, "until", fields["until"], ZONED)
-        return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)).total_seconds()
+        return (moment - timestamp(0)).total_seconds()
     return None
+
+
+def awaited_of(planned: PlannedNode, fields: Mapping[str, Any], due: float | None) -> dict[str, Any]:
+    """What a node waits for, as the history tells it."""
+    if planned.awaited is not None:
+        return {"event": f"custom.{planned.awaited[1]}"}
+    if due is not None:
+        return {"until": timestamp(due)}
+    return {"file": fields["file"]} if fields.get("file") is not None else {}
 
 
 def _no(planned: PlannedNode, field: str, value: Any, forms: str) -> Unjudgeable:

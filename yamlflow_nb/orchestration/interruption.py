@@ -7,7 +7,7 @@ from typing import Any
 from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
-from yamlflow_nb.orchestration import items, passes
+from yamlflow_nb.orchestration import items, passes, place, room
 from yamlflow_nb.orchestration.attempts import fail_attempt
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
@@ -33,6 +33,8 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
     if not state.finishing:
         state.pipeline_events.add("resumed")
         state.settle("pipeline", "resumed", TRUE)
+    room.ask_again(state)
+    place.hold_again(state)
     for run, item, slot, key in found:
         _interrupt(state, run, slot, item, key)
     for run in state.order:
@@ -76,10 +78,10 @@ def _looks(state: ExecutionState, run: NodeRun) -> bool:
 
 
 def _look_again(state: ExecutionState, run: NodeRun) -> None:
-    """The same attempts go on in this process: what is awaited is looked at from here."""
-    slots: list[ItemRun] = [run] if run.fan is None else list(run.fan.runs)
-    for slot in slots:
-        if slot.attempt is not None:
+    """The same attempts go on in this process: a file is looked for from here, a timer rings wherever it is heard."""
+    slots: list[tuple[int | None, ItemRun]] = [(None, run)] if run.fan is None else list(enumerate(run.fan.runs))
+    for item, slot in slots:
+        if slot.attempt is not None and timer_name("due", run, item) not in state.timers:
             state.decide(StartTask(slot.attempt, run.planned.type or "", {}, slot.fields or {}, run.planned.timeout))
 
 
