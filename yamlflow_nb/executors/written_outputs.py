@@ -16,7 +16,14 @@ _LINES = ".outputs"
 _GRAIN = 2.0
 """Seconds by which a file system's times may be coarse."""
 _FILES = frozenset({"file", "dataframe"})
-_READERS: dict[str, Callable[[str], Any]] = {"string": str, "date": dt.date.fromisoformat, "datetime": dt.datetime.fromisoformat}
+
+
+def _datetime(text: str) -> dt.datetime:
+    # Python 3.10 reads no Z.
+    return dt.datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {"string": str, "date": dt.date.fromisoformat, "datetime": _datetime}
 
 
 class WrittenOutputs:
