@@ -59,10 +59,12 @@ class Tenure:
             self._bell.close()
 
     def is_driven(self, standing: Standing) -> bool:
-        """Whether somebody may be driving an execution now: its lease has time left, and its process is not gone."""
+        """Whether somebody may be driving an execution now: its lease has time left, and its process is not gone. More time
+        than a lease has was counted by another clock: of another machine, or of this one before it was started anew."""
         if standing.owner is None or standing.has_ended:
             return False
-        return standing.expires_at > self._repository.now() and not self._presence.is_gone(standing.owner)
+        left = standing.expires_at - self._repository.now()
+        return 0 < left <= max(self.seconds, LEASE_SECONDS) and not self._presence.is_gone(standing.owner)
 
     def take(self, execution_id: str, standing: Standing) -> int | None:
         """Become the owner of what nobody drives: the new epoch, or None where another was faster."""

@@ -170,10 +170,10 @@ class Desk:
         owner, here = standing.owner, self._loop.tenure.owner
         if owner is None or host_of(owner) == host_of(here) or self._loop.tenure.is_driven(standing):
             return
-        ago = max(0.0, self._repository.now() - standing.expires_at + self._loop.tenure.seconds)
+        wrote = max((event.at for event in self._repository.events(execution_id)), default=self.now())
         raise CommandError(
             "YF725",
-            f"`{execution_id}` was driven by {told(owner)}, last heard of {ago:.0f} s ago",
+            f"`{execution_id}` was driven by {told(owner)}, whose last event is {max(0.0, self.now() - wrote):.0f} s old",
             f"when that process is surely gone: yamlflow resume --take-over {execution_id}",
         )
 

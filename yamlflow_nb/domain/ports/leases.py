@@ -34,7 +34,7 @@ class Leases(Protocol):
     """Compare-and-set on the epoch: of many that want an execution one gets it, and whoever had it before writes no more."""
 
     def now(self) -> float:
-        """The store's clock, by which leases expire."""
+        """The store's clock, by which leases expire: the same for all who share the store, and never set."""
 
     def standing(self, execution_id: str) -> Standing | None: ...
 
