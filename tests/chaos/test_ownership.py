@@ -187,7 +187,7 @@ def test_the_whole_way_by_the_command_line(nursery: Nursery, tmp_path: Path) -> 
 
     assert "interrupted" in said("list", "--all").stdout
     resumed_ = said("resume")
-    assert resumed_.returncode == 0, resumed_.stderr
+    assert resumed_.returncode == 0, resumed_.stdout + resumed_.stderr
     assert "completed" in resumed_.stdout and "completed" in said("list", "--all").stdout
     assert said("resume", str(at.left().id)).returncode == 2, "it has ended"
 

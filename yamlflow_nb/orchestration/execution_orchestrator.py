@@ -108,9 +108,9 @@ def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
         state.turn.variables.extend((f"custom.{fact.name}", name, value) for name, value in fact.payload.items())
         state.settle("custom", fact.name, TRUE)
         state.names_changed(f"custom.{fact.name}")
-    for run in state.order if ("custom", fact.name) in state.plan.network.atoms else ():
-        if run.planned.awaited == ("custom", fact.name) and run.planned.id not in state.scripted:
-            attempts.arrive(state, run, fact.payload)
+    for index in state.plan.awaiting.get(fact.name, ()):
+        if state.order[index].planned.id not in state.scripted:
+            attempts.arrive(state, state.order[index], fact.payload)
 
 
 def _cancel(state: ExecutionState, fact: CancelRequested) -> None:

@@ -168,6 +168,8 @@ class ExecutionState:
         self.ready: list[tuple[int, int | None]] = []
         self.active = 0
         self.open = 0
+        self.kept_by = 0
+        """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
