@@ -16,7 +16,12 @@ HOUR, DAY = 3600.0, 86400.0
 FLOW = """
 name: clock
 nodes:
-  - {id: held, type: python, function: "chaos_tasks:number", inputBindings: {node: held, gives: 1}, outputs: {n: integer}, timeout: 30m}
+  - id: held
+    type: python
+    function: "chaos_tasks:number"
+    inputBindings: {node: held, gives: 1}
+    outputs: {n: integer}
+    timeout: 30m
   - id: flaky
     type: python
     function: "chaos_tasks:flaky"
