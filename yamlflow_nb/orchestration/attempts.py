@@ -171,7 +171,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
-    state.variables.set_scope(run.planned.id, run.outputs, state.now)
+    state.set_values(run.planned.id, run.outputs)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -209,7 +209,7 @@ def fail_attempt(
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
-        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
+        state.set_values(run.planned.id, slot.outputs)
         state.names_changed(run.planned.id)
     diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry

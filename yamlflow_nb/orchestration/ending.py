@@ -69,7 +69,7 @@ def approach(state: ExecutionState) -> bool:
 def _begin_finishing(state: ExecutionState) -> None:
     state.finishing = True
     state.outcome = outcome(state)
-    state.variables.set_one("system", "outcome", state.outcome, None, state.now)
+    state.set_value("system", "outcome", state.outcome)
     state.store("pipeline", "finishing", {"outcome": state.outcome})
     state.pipeline_events.add("finishing")
     reasons = [

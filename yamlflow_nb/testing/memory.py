@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
@@ -93,7 +93,11 @@ class InMemoryRepository:
         kept.facts.extend(commit.facts)
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
-        kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
+        for scope, name, value in commit.variables:
+            if value is DROPPED:
+                kept.variables.pop(f"{scope}.{name}", None)
+            else:
+                kept.variables[f"{scope}.{name}"] = value
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
         record = kept.record

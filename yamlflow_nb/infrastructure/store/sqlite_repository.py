@@ -145,6 +145,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
         ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
         ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
+        ("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped),
         ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
     ):
         if values:
