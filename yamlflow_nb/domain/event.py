@@ -44,7 +44,8 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept."""
 
 
 @value

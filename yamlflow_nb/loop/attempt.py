@@ -9,7 +9,7 @@ from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
-from yamlflow_nb.domain.event import AttemptKey, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
+from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
@@ -98,7 +98,8 @@ class AttemptJob:
         except TaskFailed as failure:
             error = TaskError(failure.kind, self._told(failure.message))
             kept, code = self._kept_of_failed(failure), failure.exit_code
-            return TaskFinished(self._clock.now(), key, "failed", kept, error, code, self._files.hashes)
+            state: AttemptState = "outputs" if failure.kind == "OutputError" else "failed"
+            return TaskFinished(self._clock.now(), key, state, kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
             text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
             return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
