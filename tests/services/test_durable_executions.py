@@ -301,7 +301,8 @@ def test_a_fact_that_breaks_decide_sets_its_execution_aside_and_no_other(house: 
         first.wait(10)
     seen = house.beside().service.get(first.id)
     assert (seen.status, seen.reason) == ("paused", "quarantined")
-    with pytest.raises(UnreadableRecord, match="set aside"):
+    assert "  set aside: ZeroDivisionError: a bug of ours\n" in str(seen), "who looks later, from elsewhere, reads why"
+    with pytest.raises(UnreadableRecord, match="set aside: ZeroDivisionError: a bug of ours"):
         seen._desk.take_over(first.id, None, False, None)
     assert seen.resume(force=True).send_event("go").wait(10).status == "completed"
 

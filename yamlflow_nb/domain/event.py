@@ -91,6 +91,16 @@ class TaskOutputSet:
 
 
 @value
+class TaskNoted:
+    """What an attempt met that its reader should know: a file that was changed since the attempt before, a process that did not
+    end. It changes nothing."""
+
+    at: float
+    attempt: AttemptKey
+    text: str
+
+
+@value
 class TaskWaiting:
     """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
 
@@ -189,6 +199,6 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
 ]  # fmt: skip

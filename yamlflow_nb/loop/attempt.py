@@ -9,7 +9,7 @@ from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
-from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
+from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
@@ -23,6 +23,8 @@ from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal
 from yamlflow_nb.loop.used_files import UsedFiles
+
+_NOTE_LENGTH = 2_000
 
 
 class _Begun(Work):
@@ -196,8 +198,7 @@ class AttemptJob:
     def _note(self, text: str) -> None:
         text = self._mask.text(text)
         self._log_file.write(text)
-        self._run.notes.setdefault(self._planned.id, []).append(text)
-        self._run.tell()
+        self._tell(self._run.id, TaskNoted(self._clock.now(), self._start.attempt, self._told(text)[:_NOTE_LENGTH]))
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:

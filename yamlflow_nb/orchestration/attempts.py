@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
-from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
+from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
@@ -22,6 +22,8 @@ ITERATION = -1
 """In ``ready``: the next iteration of a ``repeat`` node."""
 
 _NOTHING: Mapping[str, Any] = {}
+_NOTES = 20
+"""Of a node so many are shown; all stand in the logs."""
 
 
 def start_ready(state: ExecutionState) -> None:
@@ -319,6 +321,13 @@ def emit(state: ExecutionState, fact: TaskEmitted) -> None:
     run.event_payloads.setdefault(fact.name, dict(fact.payload))
     state.store_node_event(run, fact.name, dict(fact.payload))
     state.names_changed(run.planned.id)
+
+
+def note(state: ExecutionState, fact: TaskNoted) -> None:
+    """What an attempt noted; also one that counts no more, whose process did not end."""
+    run = state.nodes.get(fact.attempt.node)
+    if run is not None and fact.attempt.round == state.round and fact.text not in run.notes:
+        run.notes = (*run.notes, fact.text)[-_NOTES:]
 
 
 def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:

@@ -90,6 +90,7 @@ class NodeRun(ItemRun):
         "iteration",
         "iterations_done",
         "last_number",
+        "notes",
         "opened",
         "planned",
         "why",
@@ -113,6 +114,8 @@ class NodeRun(ItemRun):
         self.ignored = False
         self.opened = False
         self.why: str | None = None
+        self.notes: tuple[str, ...] = ()
+        """What its attempts of this round noted, the newest."""
 
     @property
     def id(self) -> str:

@@ -58,6 +58,7 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._aside: dict[str, str] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
 
@@ -183,12 +184,18 @@ class InMemoryRepository:
                 if kept is not None and kept.record.owner == owner:
                     kept.record.owner, kept.record.expires_at, kept.record.ring = None, 0.0, None
 
-    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str, why: str = "") -> None:
         with self._lock:
             record = self._kept[execution_id].record
             if record.epoch != epoch:
                 return
             record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
+            if why:
+                self._aside[execution_id] = why
+
+    def why_set_aside(self, execution_id: str) -> str | None:
+        with self._lock:
+            return self._aside.get(execution_id)
 
     # --- requests ----------------------------------------------------------------------------------------------------
 

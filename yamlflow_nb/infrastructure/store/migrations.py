@@ -62,6 +62,9 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+_SET_ASIDE = """
+CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
 
 
 def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
@@ -73,7 +76,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_SET_ASIDE)}
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 
