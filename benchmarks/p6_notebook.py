@@ -9,19 +9,27 @@ from pathlib import Path
 
 from benchmarks.measure import Report, Row
 
-_CELLS = ("import time\nbegun = time.perf_counter()", "total = sum(range(n))", "own = time.perf_counter() - begun\nprint('own', own)")
-_OURS = """
+_CELLS = (
+    "import time\nbegun = time.perf_counter()",
+    "total = sum(range(n))",
+    "own = time.perf_counter() - begun\nprint('own', own)",
+)
+_OURS = '''
 import sys, time
 from pathlib import Path
 import yamlflow_nb
 path, store, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-text = "name: one\\nnodes: [{id: a, type: notebook, path: three.ipynb, inputBindings: {n: 1000}, outputs: {own: number, total: integer}}]"
+text = """
+name: one
+nodes:
+  - {id: a, type: notebook, path: three.ipynb, inputBindings: {n: 1000}, outputs: {own: number, total: integer}}
+"""
 for turn in range(times + 1):
     run = yamlflow_nb.run(text, store=store, folder=path.parent)
     node = run.nodes["a"]
     if turn:
         print("overhead", node.finished_at - node.started_at - node.outputs["own"], flush=True)
-"""
+'''
 _PAPERMILL = """
 import logging, sys, time
 from pathlib import Path
