@@ -42,7 +42,8 @@ class HomeCopies:
 
     def begin(self) -> None:
         """Where there is no local store, it begins as the newest copy. What another machine had not ended stays that machine's."""
-        newest = max(self._folder.glob("*.db"), key=lambda one: one.stat().st_mtime, default=None) if self._folder.is_dir() else None
+        found = self._folder.glob("*.db") if self._folder.is_dir() else ()
+        newest = max(found, key=lambda one: one.stat().st_mtime, default=None)
         if self._store.exists() or newest is None:
             return
         self._store.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,9 +53,8 @@ class HomeCopies:
         if newest.stem != self._host:
             with closing(sqlite3.connect(fresh)) as connection, connection:
                 connection.execute(
-                    "UPDATE executions SET owner = ?, expires_at = 0, ring = NULL WHERE owner IS NULL "
-                    f"AND status NOT IN ({', '.join('?' * len(TERMINAL_STATUS))})",
-                    (f"{newest.stem}/0/-/copy", *TERMINAL_STATUS),
+                    "UPDATE executions SET owner = ?, expires_at = 0, ring = NULL WHERE owner IS NULL AND finished_at IS NULL",
+                    (f"{newest.stem}/0/-/copy",),
                 )
         os.replace(fresh, self._store)
         age = time.time() - newest.stat().st_mtime
@@ -112,7 +112,8 @@ class CopiedRepository(SQLiteRepository):
         """Raises ``OwnershipLost`` for one that another machine went on with since."""
         other = self._copies.gone_on_with(execution_id, seen_epoch)
         if other is not None:
-            raise OwnershipLost({execution_id}, f"`{execution_id}` was gone on with on {other}; two machines never run one execution")
+            told = f"`{execution_id}` was gone on with on {other}; two machines never run one execution"
+            raise OwnershipLost({execution_id}, told)
         epoch = super().take(execution_id, owner, seen_epoch, seconds, ring)
         self._written(True)
         return epoch
