@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 
 
@@ -98,6 +99,18 @@ def store_service(store: str | Path | None = None) -> StoreService:
     return StoreService(path)
 
 
+def artifacts_of(store: Path) -> LocalArtifacts:
+    """Where the large objects of a store lie. Raises ``CommandError`` (YF739)."""
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
+    from yamlflow_nb.infrastructure.configuration import ConfigurationError
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return artifact_place(store.parent / "artifacts", Path.cwd())
+    except ConfigurationError as error:
+        raise CommandError("YF739", str(error)) from None
+
+
 def worker(
     store: str | Path | None = None, *, began: Callable[[Execution], None], ended: Callable[[Execution], None]
 ) -> Worker:
@@ -162,12 +175,12 @@ def _opened(path: Path) -> Services:
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
     from yamlflow_nb.infrastructure.store.locate_store import locate_store
 
     folder = None if store is not None else os.environ.get("YAMLFLOW_ARTIFACTS")
     path = Path(folder) if folder else locate_store(str(store) if store is not None else None).parent / "artifacts"
-    artifacts = LocalArtifacts(path)
+    artifacts = artifact_place(path, Path.cwd())
     if isinstance(reference, Mapping):
         if "sha256" not in reference:
             raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
@@ -184,7 +197,6 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
 
 def _make(path: Path) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -194,7 +206,7 @@ def _make(path: Path) -> Services:
     from yamlflow_nb.services.pipeline_service import PipelineService
     from yamlflow_nb.services.task_service import TaskService
 
-    artifacts = LocalArtifacts(path.parent / "artifacts")
+    artifacts = artifacts_of(path)
     store = SQLiteRepository(path)
     repository = patient(store)
     settings = ConfiguredSettings()

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yamlflow_nb.services.command_error import CommandError
 
+if TYPE_CHECKING:
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+
 FORMATS = ("csv", "json", "parquet")
+
+
+GRACE = 24 * 3600.0
+"""Seconds for which an object may lie without a reference: a task may have kept it, and its result is on its way."""
+
+
+class Collected(NamedTuple):
+    """What was removed: ids of executions, how many objects, bytes."""
+
+    executions: list[str]
+    objects: int
+    bytes: int
 
 
 class StoreService:
@@ -82,6 +98,36 @@ class StoreService:
             "runs_bytes": _size(folder / "runs"),
             "backups": [str(one) for one in sorted(folder.glob(f"{self.path.name}.*.bak"))],
         }
+
+    def collect(
+        self, artifacts: LocalArtifacts, older_than: float | None, keep_last: int = 0, *, grace: float = GRACE, remove: bool = True
+    ) -> Collected:
+        """Remove executions that ended ``older_than`` seconds ago (None: none), of each pipeline not the newest ``keep_last``;
+        then the files of executions that are gone, and the objects to which nothing refers, unless younger than ``grace``
+        seconds. Without ``remove`` only told. Approvals stay."""
+        from yamlflow_nb.infrastructure.store.connection import Database
+        from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
+        from yamlflow_nb.infrastructure.store.retention import executions_there, old_executions, referred, remove_executions
+
+        now = time.time()
+        database = Database(self.path, migrate, check_version)
+        try:
+            old = [] if older_than is None else old_executions(database, now - older_than, keep_last)
+            if remove:
+                remove_executions(database, old)
+            left = executions_there(database) - set(old)
+            folders = [
+                one
+                for one in (self.path.parent / "runs").glob("*")
+                if one.name not in left and (one.name in old or one.stat().st_mtime < now - grace)
+            ]
+            freed = sum(_size(folder) for folder in folders)
+            for folder in folders if remove else ():
+                shutil.rmtree(folder, ignore_errors=True)
+            swept = artifacts.sweep(referred(database, old), now - grace, remove)
+        finally:
+            database.close()
+        return Collected(old, len(swept), freed + sum(size for _, size in swept))
 
     def back_up(self, target: Path | None = None) -> Path:
         """A copy, whole also while pipelines run. Raises ``CommandError`` (YF729)."""
