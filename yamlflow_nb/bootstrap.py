@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
     from yamlflow_nb.infrastructure.store.locate_store import Place
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -100,7 +101,19 @@ def store_service(store: str | Path | None = None) -> StoreService:
         _copies(place).begin()
     if not place.path.is_file():
         raise _no_store(place.path)
-    return StoreService(place.path)
+    return StoreService(place.path, place.folder)
+
+
+def artifacts_of(folder: Path) -> LocalArtifacts:
+    """Where the large objects of the store of a state folder lie. Raises ``CommandError`` (YF739)."""
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
+    from yamlflow_nb.infrastructure.configuration import ConfigurationError
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return artifact_place(folder / "artifacts", Path.cwd())
+    except ConfigurationError as error:
+        raise CommandError("YF739", str(error)) from None
 
 
 def worker(
@@ -168,12 +181,12 @@ def _opened(place: Place) -> Services:
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
     from yamlflow_nb.infrastructure.store.locate_store import place_of
 
     folder = None if store is not None else os.environ.get("YAMLFLOW_ARTIFACTS")
     path = Path(folder) if folder else place_of(str(store) if store is not None else None).folder / "artifacts"
-    artifacts = LocalArtifacts(path)
+    artifacts = artifact_place(path, Path.cwd())
     if isinstance(reference, Mapping):
         if "sha256" not in reference:
             raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
@@ -213,7 +226,6 @@ def _store_at(place: Place) -> SQLiteRepository:
 
 def _make(place: Place) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.system_clock import SystemClock
@@ -222,7 +234,7 @@ def _make(place: Place) -> Services:
     from yamlflow_nb.services.pipeline_service import PipelineService
     from yamlflow_nb.services.task_service import TaskService
 
-    artifacts = LocalArtifacts(place.folder / "artifacts")
+    artifacts = artifacts_of(place.folder)
     store = _store_at(place)
     repository = patient(store)
     settings = ConfiguredSettings()

@@ -152,7 +152,7 @@ class AttemptJob:
             execution_id=self._run.id,
             attempt=self._start.attempt,
             type=self._start.type,
-            inputs=self._start.inputs,
+            inputs=self._artifacts.bring(self._start.inputs),
             fields=self._start.fields,
             declared=self._planned.outputs,
             folder=Path(self._run.record.folder),
