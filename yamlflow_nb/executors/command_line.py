@@ -20,11 +20,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEPT_BACK = "YAMLFLOW_SECRET_"
 
 
-def arguments(work: Work) -> list[str]:
+def arguments(work: Work, artifacts: ArtifactStore) -> list[str]:
     """The program and its arguments. Raises ``TaskFailed``."""
     command = work.fields["command"]
     if isinstance(command, str):
         return ["cmd", "/d", "/c", command] if os.name == "nt" else ["/bin/sh", "-e", "-c", command]
+    command = artifacts.bring(command)
     written = work.written.get("command")
     written = written if isinstance(written, list) and len(written) == len(command) else command
     argv = [_argument(number, value, _is_given(text)) for number, (value, text) in enumerate(zip(command, written))]

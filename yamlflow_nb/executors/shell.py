@@ -67,7 +67,7 @@ class ShellExecutor:
         from yamlflow_nb.executors.written_outputs import WrittenOutputs
 
         give_secrets(work, self.settings)
-        argv, folder = arguments(work), working_folder(work)
+        argv, folder = arguments(work, self.artifacts), working_folder(work)
         variables = environment(work, self.artifacts)
         end_earlier(work)
         written = WrittenOutputs(work, folder)
