@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -21,6 +22,8 @@ from yamlflow_nb.executors.process_record import forget_process, group_is_alive,
 TAIL_BYTES = 64 * 1024
 """Of standard output and of standard error so much is kept as an output; the log has all."""
 
+_GATE = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
+"""A command begins when it is told to, after it was written down: killed in between, we leave nothing that nobody knows of."""
 _AFTERWARDS = 1.0
 """Seconds that the rest of a group is given to end after the command itself."""
 
@@ -37,6 +40,7 @@ def run_command(argv: Sequence[str], folder: Path, environment: Mapping[str, str
     """Run it to its end. What it leaves running in its group is ended too. Raises ``TaskFailed`` where it cannot be started."""
     process = _started(argv, folder, environment)
     record_process(work.run_folder, process.pid)
+    _let_begin(process)
     take_back = work.on_stop(lambda: _stop(process, work))
     try:
         return _followed(process, work)
@@ -46,20 +50,39 @@ def run_command(argv: Sequence[str], folder: Path, environment: Mapping[str, str
 
 
 def _started(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    _find(argv[0], folder, environment)
+    gated = os.name == "posix"
     try:
         return subprocess.Popen(
-            list(argv), cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
+            [*_GATE, *argv] if gated else list(argv), cwd=folder, env=dict(environment),
+            stdin=subprocess.PIPE if gated else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
         )  # fmt: skip
-    except FileNotFoundError:
-        raise TaskFailed("CommandNotFound", f"there is no program `{argv[0]}`", exit_code=127) from None
-    except PermissionError:
-        raise TaskFailed("CommandNotFound", f"`{argv[0]}` may not be run: it is no program, or not yours", exit_code=126) from None
     except ValueError as error:
         raise TaskFailed("CommandError", f"the command cannot be started: {error}") from None
     except OSError as error:
         hint = ": inputs this large go in as files" if error.errno == errno.E2BIG else ""
         raise TaskFailed("CommandError", f"`{argv[0]}` cannot be started: {error.strerror}{hint}") from None
+
+
+def _find(program: str, folder: Path, environment: Mapping[str, str]) -> None:
+    """Raises ``TaskFailed`` where there is no such program."""
+    path = str(folder / program) if os.path.dirname(program) else program
+    if shutil.which(path, path=environment.get("PATH")) is not None:
+        return
+    if os.path.dirname(program) and os.path.isfile(path):
+        raise TaskFailed("CommandNotFound", f"`{program}` may not be run: it is no program, or not yours", exit_code=126)
+    raise TaskFailed("CommandNotFound", f"there is no program `{program}`", exit_code=127)
+
+
+def _let_begin(process: subprocess.Popen[bytes]) -> None:
+    """The command is written down: it may begin."""
+    if process.stdin is not None:
+        try:
+            process.stdin.write(b"\n")
+            process.stdin.close()
+        except OSError:
+            pass  # it was stopped before it began
 
 
 def _followed(process: subprocess.Popen[bytes], work: Work) -> Ended:

@@ -72,7 +72,7 @@ TASK_TYPE = TaskType(
     fields=WaitFields,
     waits="event",
     on_interrupt="retry",
-    summary="Waits; an awaited event's payload is what it outputs.",
+    summary="Waits for a while, a moment, a file or an event, and outputs what came.",
 )
 
 Signature = list[int]
