@@ -182,16 +182,18 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts, ConfiguredSettings())
+    made: list[ExecutionService] = []
+    able = executors(artifacts, ConfiguredSettings(), lambda: made[0].children)
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
     loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
     definitions = PipelineService(task_types())
+    made.append(ExecutionService(loop, repository, artifacts, definitions))
     return Services(
         definitions,
-        ExecutionService(loop, repository, artifacts, definitions),
+        made[0],
         TaskService(task_types(), frozenset(able)),
         path,
     )

@@ -44,7 +44,8 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "cancelled"]
+"""``cancelled``: a person ended it, so that it is not tried again."""
 
 
 @value
@@ -91,11 +92,14 @@ class TaskOutputSet:
 
 @value
 class TaskWaiting:
-    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
+    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting. ``people``: only people or
+    events can move it. ``told`` is what its event says."""
 
     at: float
     attempt: AttemptKey
     resumed: bool = False
+    people: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value

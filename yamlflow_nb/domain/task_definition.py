@@ -54,7 +54,8 @@ class TaskType:
     """A kind of task, as the language knows it.
 
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
-    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
+    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, an ``event`` or a
+    ``child``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
     fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.

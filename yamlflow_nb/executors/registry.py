@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+    from yamlflow_nb.domain.ports.children import Children
     from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
@@ -78,14 +81,19 @@ def checked(kind: TaskType) -> TaskType:
     return kind
 
 
-def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
-    """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
+def executors(
+    artifacts: ArtifactStore, settings: Settings | None = None, children: Callable[[], Children] | None = None
+) -> dict[str, TaskExecutor]:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets, ``children`` starts
+    pipelines that are nodes."""
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
+    from yamlflow_nb.executors.subpipeline import SubPipelineExecutor
 
     return {
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
+        "subpipeline": SubPipelineExecutor(children),
     }

@@ -133,7 +133,7 @@ class NodeReader:
         """Whether the node's task waits for a person or an event; also where its task is not known."""
         task = self.tasks.get(written.values.get("taskDefinition", ""))
         kind = self.reading.task_types.get(task.type if task is not None else written.values.get("type", ""))
-        return kind is None or kind.waits is not None
+        return kind is None or kind.waits in ("person", "event")
 
     def stray(self, path: Path, key: str, node: MappingNode) -> None:
         if any(key in declarations.field_names(kind) for kind in self.reading.task_types.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +17,7 @@ from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.stop_signal import in_own_thread
 from yamlflow_nb.loop.workers import Workers
 
 
@@ -27,6 +29,14 @@ class Foretelling(Protocol):
 
     def foretell(self, start: StartTask, planned: PlannedNode, item: Any, at: float) -> Sequence[Fact]:
         """The facts that this attempt brings, at their times."""
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """An executor whose attempts live by themselves."""
+
+    def call_off(self, execution_id: str, attempt: AttemptKey, fields: Mapping[str, Any]) -> None:
+        """Stop an attempt that this process has not looked after."""
 
 
 class CarryOut:
@@ -56,6 +66,8 @@ class CarryOut:
         self._chance = chance
         self._may_start = may_start
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
+        self._resting: set[tuple[str, AttemptKey]] = set()
+        """Of the jobs those whose result comes by itself: no thread works at them."""
 
     def carry_out(self, run: Run, decision: Decision) -> None:
         """Do one thing that was decided. Raises what a script of outcomes that is not of its form raises."""
@@ -67,8 +79,11 @@ class CarryOut:
             self._agenda.put(run.id, TimerFired(decision.at, decision.timer), decision.at + later)
         elif isinstance(decision, StopTask):
             job = self._jobs.pop((run.id, decision.attempt), None)
+            self._resting.discard((run.id, decision.attempt))
             if job is not None:
                 job.stop()
+            else:
+                self._call_off(run, decision.attempt)
         elif isinstance(decision, FinishExecution):
             crash_point("execution-ended")
             self.forget(run)
@@ -91,17 +106,33 @@ class CarryOut:
     @property
     def idle(self) -> bool:
         """Whether no attempt that still counts is at work, or has a result on its way."""
-        return not self._jobs
+        return len(self._jobs) <= len(self._resting)
 
     def finished(self, execution_id: str, key: AttemptKey) -> None:
         """An attempt's result has arrived."""
         self._jobs.pop((execution_id, key), None)
+        self._resting.discard((execution_id, key))
 
     def forget(self, run: Run) -> None:
         """Nothing of an execution counts any more."""
         self._agenda.forget(run.id)
         for key in [key for key in self._jobs if key[0] == run.id]:
-            self._jobs.pop(key).stop()
+            self._jobs.pop(key).abandon()
+            self._resting.discard(key)
+
+    def _call_off(self, run: Run, key: AttemptKey) -> None:
+        """An attempt that lives by itself is stopped also where this process had not begun to look after it."""
+        planned = run.state.nodes[key.node].planned
+        executor = self._executors.get(planned.type or "")
+        if planned.waits == "child" and isinstance(executor, Lasting):
+            in_own_thread(partial(executor.call_off, run.id, key, planned.fields))
+
+    def _rest(self, job: tuple[str, AttemptKey], yes: bool) -> None:
+        """From a worker, or from the loop: a job's result comes by itself, or is there."""
+        if yes and job in self._jobs:
+            self._resting.add(job)
+        else:
+            self._resting.discard(job)
 
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
@@ -118,7 +149,10 @@ class CarryOut:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
-            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
+            job = AttemptJob(
+                run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start,
+                rests=lambda yes: self._rest((run.id, key), yes),
+            )  # fmt: skip
             self._jobs[run.id, key] = job
             self._workers.submit(job)
             crash_point("task-submitted")

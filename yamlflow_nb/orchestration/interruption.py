@@ -7,7 +7,7 @@ from typing import Any
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
 from yamlflow_nb.orchestration import items, passes
-from yamlflow_nb.orchestration.attempts import fail_attempt
+from yamlflow_nb.orchestration.attempts import fail_attempt, start_again
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
 
@@ -20,9 +20,9 @@ MESSAGE = "the process that ran it is gone"
 
 def take_over(state: ExecutionState, fact: TakenOver) -> None:
     """Another process goes on: every attempt that was at work is answered by its node's ``onInterrupt``. People and events
-    that were awaited are awaited still."""
+    that were awaited are awaited still, and so are children: they live by themselves, and are looked for again."""
     found = [(run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(run) if slot.attempt is not None]
-    told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for *_, key in found]}
+    told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for run, *_, key in found if run.planned.waits != "child"]}
     if fact.by:
         told["by"] = fact.by
     state.paused = False
@@ -31,7 +31,10 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
         state.pipeline_events.add("resumed")
         state.settle("pipeline", "resumed", TRUE)
     for run, item, slot, key in found:
-        _interrupt(state, run, slot, item, key)
+        if run.planned.waits == "child" and run.planned.id not in state.scripted:
+            start_again(state, run, slot, item)
+        else:
+            _interrupt(state, run, slot, item, key)
 
 
 def answer(state: ExecutionState, fact: InterruptionAnswered) -> None:

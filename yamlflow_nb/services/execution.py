@@ -236,7 +236,16 @@ class Execution:
         lost = self._run.lost
         if lost is not None:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
+        self._wait_for_children(self._run, until)
         return self
+
+    def _wait_for_children(self, run: Run, until: float | None) -> None:
+        """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it."""
+        for child in tuple(run.children) if run.is_over else ():
+            while not child.wait(_AWAKE if until is None else min(_AWAKE, max(0.0, until - time.monotonic()))):
+                if until is not None and time.monotonic() >= until:
+                    return
+            self._wait_for_children(child, until)
 
     def changes(self, every: float = 1.0, *, stay: bool = False) -> Iterator[dict[str, Any]]:
         """How it stands (``brief``) at each change, and at least every so many seconds, until it has ended, or, unless ``stay``,

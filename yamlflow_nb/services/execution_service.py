@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import secrets
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +17,14 @@ from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
+from yamlflow_nb.services.child_executions import ChildExecutions
 from yamlflow_nb.services.choosing import choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
+from yamlflow_nb.services.new_execution import new_id, new_record, system_names
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source, this_project
+from yamlflow_nb.services.pipeline_source import Source, read_source, this_project
 
 _NEWEST = 1000
 
@@ -38,6 +38,7 @@ class ExecutionService:
         self._artifacts = artifacts
         self._pipelines = pipelines
         self._desk = Desk(loop, repository, pipelines)
+        self.children = ChildExecutions(loop, repository, self._desk, pipelines)
         self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -66,9 +67,10 @@ class ExecutionService:
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
             return self._same(idempotency_key, definition, values, wait)
         now = self._loop.now()
-        record = self._record(definition, text, values, now, initiator or user())
+        record = new_record(new_id(now), definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        started = Started(now, values, _system(record, definition, now))
+        record.pins = self._pipelines.pins(definition)
+        started = Started(now, values, system_names(record, definition, now))
         try:
             run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
         except KeyTaken:  # by another process, between the look and the start
@@ -85,26 +87,6 @@ class ExecutionService:
             what = "another pipeline" if record.definition_hash != definition.content_hash else "other inputs"
             raise CommandError("YF721", f"`{record.id}` was started under the key {key!r} with {what}", "give another key")
         return execution.wait() if wait else execution
-
-    @staticmethod
-    def _record(
-        definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
-    ) -> ExecutionRecord:
-        return ExecutionRecord(
-            id=_new_id(now),
-            pipeline=definition.name,
-            version=definition.version,
-            definition_hash=definition.content_hash,
-            definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
-            source_name=text.name,
-            folder=str(text.folder),
-            project=str(project_of(text.folder)),
-            inputs=values,
-            status="running",
-            reason=None,
-            initiator=initiator,
-            created_at=now,
-        )
 
     # --- look ------------------------------------------------------------------------------------------------------
 
@@ -247,17 +229,3 @@ _OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted",
 def _is_over(execution: Execution, node: str | None) -> bool:
     """Whether nothing more will be said for a node (for any, without one) as things stand."""
     return execution.status in _OVER or (node is not None and execution.nodes[node].state in _OVER)
-
-
-def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
-    """The ``system.*`` names of an execution."""
-    moment = dt.datetime.fromtimestamp(now, dt.timezone.utc)
-    return {
-        "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
-        "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
-    }  # fmt: skip
-
-
-def _new_id(now: float) -> str:
-    """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
-    return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

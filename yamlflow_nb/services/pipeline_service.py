@@ -62,6 +62,12 @@ class PipelineService:
             raise DefinitionError(errors(found))
         return definition
 
+    def published_source(self, reference: str, pins: Mapping[str, str] | None = None) -> PipelineSource:
+        raise DefinitionError([Diagnostic("YF705", "error", f"there is no published pipeline {reference}")])
+
+    def pins(self, definition: PipelineDefinition) -> dict[str, str]:
+        return {}
+
     def plan(self, definition: PipelineDefinition) -> ExecutionPlan:
         """A definition made ready to run."""
         from yamlflow_nb.planning import plan

@@ -10,6 +10,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.catalogue import Kind, Published
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import Request
@@ -58,6 +59,7 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._published: dict[tuple[str, str, str, str], Published] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
 
@@ -111,11 +113,16 @@ class InMemoryRepository:
             kept = self._kept.get(execution_id)
             return replace(kept.record) if kept is not None else None
 
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+    def executions(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
         with self._lock:
             found = [replace(kept.record) for kept in self._kept.values() if project in (None, kept.record.project)]
+        found = [record for record in found if with_children or record.parent_id is None]
         found.reverse()
         return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
+
+    def children(self, parent_id: str) -> list[ExecutionRecord]:
+        with self._lock:
+            return [replace(kept.record) for kept in self._kept.values() if kept.record.parent_id == parent_id]
 
     def started_under(self, idempotency_key: str) -> str | None:
         with self._lock:
@@ -207,6 +214,24 @@ class InMemoryRepository:
     def refuse(self, request_id: str, why: str) -> None:
         with self._lock:
             self._answers.setdefault(request_id, why)
+
+    # --- what was published ------------------------------------------------------------------------------------------
+
+    def publish(self, published: Published) -> Published:
+        with self._lock:
+            key = (published.kind, published.namespace, published.name, published.version)
+            return self._published.setdefault(key, published)
+
+    def published(self, kind: Kind, namespace: str, name: str, version: str | None = None) -> Published | None:
+        return next((one for one in self.catalogue(kind, namespace, name) if version in (None, one.version)), None)
+
+    def catalogue(self, kind: Kind, namespace: str | None = None, name: str | None = None) -> list[Published]:
+        with self._lock:
+            found = [one for key, one in self._published.items() if key[0] == kind]
+        if name is not None:
+            found = [one for one in found if (one.namespace, one.name) == (namespace or "default", name)]
+        found.reverse()
+        return sorted(sorted(found, key=lambda one: one.at, reverse=True), key=lambda one: (one.namespace, one.name))
 
     def close(self) -> None:
         """Nothing to close: other loops may still use it."""

@@ -62,6 +62,19 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+# A child is an execution like any other that knows whose node it is; what was published only ever grows.
+_CHILDREN = """
+ALTER TABLE executions ADD COLUMN parent_id TEXT;
+ALTER TABLE executions ADD COLUMN parent_node TEXT;
+ALTER TABLE executions ADD COLUMN parent_attempt TEXT;
+CREATE INDEX children_of ON executions (parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE given ADD COLUMN pins TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE published (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
+    source_name TEXT NOT NULL, folder TEXT NOT NULL, "by" TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (kind, namespace, name, version)
+);
+"""
 
 
 def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
@@ -73,7 +86,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_CHILDREN)}
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 

@@ -19,6 +19,7 @@ from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
+from yamlflow_nb.infrastructure.store.sqlite_catalogue import SQLiteCatalogue
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
@@ -29,7 +30,7 @@ _STAND = (
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLiteRequests):
+class SQLiteRepository(SQLiteLeases, SQLiteRequests, SQLiteCatalogue):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire.
 
     Raises, here as everywhere, the errors of ``domain.store_error``.
@@ -93,11 +94,17 @@ class SQLiteRepository(SQLiteLeases, SQLiteRequests):
         rows = self.database.rows(f"{_READ} WHERE id = ?", execution_id)
         return execution_record(rows[0]) if rows else None
 
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+    def executions(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
         """The newest first; of one project, or of all."""
-        where, values = ("WHERE project = ?", (project,)) if project is not None else ("", ())
-        query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
-        return [execution_record(row) for row in self.database.rows(query, *values, limit)]
+        where = ["project = ?"] if project is not None else []
+        where += [] if with_children else ["parent_id IS NULL"]
+        query = f"{_READ} {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
+        values = (project, limit) if project is not None else (limit,)
+        return [execution_record(row) for row in self.database.rows(query, *values)]
+
+    def children(self, parent_id: str) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE parent_id = ? ORDER BY created_at, executions.rowid"
+        return [execution_record(row) for row in self.database.rows(query, parent_id)]
 
     def started_under(self, idempotency_key: str) -> str | None:
         rows = self.database.rows("SELECT id FROM executions WHERE idempotency_key = ?", idempotency_key)

@@ -1,0 +1,48 @@
+"""What was published: definitions of pipelines and of tasks, each version once and for good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["pipeline", "task"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One version. ``hash`` is of its content, ``text`` its YAML, ``folder`` what its paths count from; ``by`` published it ``at``
+    (seconds since the epoch) from ``source_name``."""
+
+    kind: Kind
+    namespace: str
+    name: str
+    version: str
+    hash: str
+    text: str
+    source_name: str
+    folder: str
+    by: str
+    at: float
+
+    @property
+    def reference(self) -> str:
+        """``score@1.2.0``, with the namespace where it is not the default one."""
+        return f"{qualified(self.namespace, self.name)}@{self.version}"
+
+
+class Catalogue(Protocol):
+    """Versions only ever come to it."""
+
+    def publish(self, published: Published) -> Published:
+        """Add a version; gives what is there under it from now on: of two that publish one version the first wins."""
+
+    def published(self, kind: Kind, namespace: str, name: str, version: str | None = None) -> Published | None:
+        """A version, or without one the newest that was published; None where there is none."""
+
+    def catalogue(self, kind: Kind, namespace: str | None = None, name: str | None = None) -> list[Published]:
+        """All of a kind, or all versions of one; by name, the newest first."""
+
+
+def qualified(namespace: str, name: str) -> str:
+    """A name as people write it: without the default namespace."""
+    return name if namespace == "default" else f"{namespace}/{name}"
