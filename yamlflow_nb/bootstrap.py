@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.task_service import TaskService
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.ports.catalogue import Catalogue
     from yamlflow_nb.domain.ports.leases import Bell
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 
@@ -51,21 +52,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def pipelines() -> PipelineService:
-    """Definitions alone: needs no store, and loads nothing that runs."""
+def pipelines(store: str | Path | None = None) -> PipelineService:
+    """Definitions alone: loads nothing that runs. The store is looked into only where a document names what was published, and
+    only if it is there."""
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.services.pipeline_service import PipelineService
 
-    return PipelineService(task_types())
+    return PipelineService(task_types(), lambda: _catalogue(store))
 
 
-def task_service() -> TaskService:
-    """Which task types there are; needs no store."""
+def _catalogue(store: str | Path | None) -> Catalogue | None:
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        path = _located(store)
+        return services(path).pipelines.shelf.catalogue if path.is_file() else None
+    except CommandError:
+        return None
+
+
+def task_service(store: str | Path | None = None) -> TaskService:
+    """Which task types there are, and which tasks were published where there is a store."""
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.services.task_service import TaskService
 
-    return TaskService(task_types(), frozenset(executors(LocalArtifacts(Path()))))
+    return TaskService(task_types(), frozenset(executors(LocalArtifacts(Path()))), pipelines(store))
 
 
 def services(store: str | Path | None = None, *, to_read: bool = False) -> Services:
@@ -189,12 +201,12 @@ def _make(path: Path) -> Services:
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
     loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
-    definitions = PipelineService(task_types())
+    definitions = PipelineService(task_types(), lambda: repository)
     made.append(ExecutionService(loop, repository, artifacts, definitions))
     return Services(
         definitions,
         made[0],
-        TaskService(task_types(), frozenset(able)),
+        TaskService(task_types(), frozenset(able), definitions),
         path,
     )
 

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from yamlflow_nb.bootstrap import Services
+    from yamlflow_nb.domain.ports.catalogue import Published
 
 OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
@@ -65,6 +66,13 @@ def known_ids(context: click.Context, parameter: click.Parameter, incomplete: st
 def pipeline_file(function: Function) -> Function:
     """A file is looked for by the service, so that a wrong path is told in the same words everywhere, and in JSON."""
     return click.argument("file", type=click.Path())(function)
+
+
+def published(one: Published) -> dict[str, Any]:
+    """A published version as JSON, without its text."""
+    from dataclasses import asdict
+
+    return {"reference": one.reference, **{name: value for name, value in asdict(one).items() if name != "text"}}
 
 
 def opened(named: str | None) -> Services:

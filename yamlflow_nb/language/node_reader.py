@@ -10,6 +10,7 @@ from yamlflow_nb.domain.pipeline_definition import RESERVED_NAMES, NodeDefinitio
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
 from yamlflow_nb.language.control_fields import CONTROL, NAME, Written, is_text
+from yamlflow_nb.language.published_task import published_names, published_task
 from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import INVALID, Reading, text
 
@@ -145,9 +146,17 @@ class NodeReader:
     def of_task(self, path: Path, name: str) -> tuple[BoundTemplate, ...]:
         """The templates in the fields of a named task, parsed once a task."""
         reading = self.reading
+        if name not in self.tasks and reading.shelf is not None:
+            published = published_task(reading.shelf, name, reading.task_types)
+            if published is not None:
+                self.tasks[name], self.task_templates[name] = published, ()
         if name not in self.tasks:
             close = reading.near(name.partition("@")[0], self.tasks)
-            hint = f"did you mean `{close}`?" if close else f"tasks here: {', '.join(self.tasks) or 'none'}"
+            hint = (
+                f"did you mean `{close}`?"
+                if close
+                else f"tasks here: {', '.join(self.tasks) or 'none'}{published_names(reading.shelf)}"
+            )
             replace = (f"write `{close}`", as_scalar(close)) if close else None
             reading.report("YF141", (*path, "taskDefinition"), f"there is no task definition {shown(name)}", hint, replace=replace)
             return ()

@@ -10,7 +10,16 @@ from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
-from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
+from yamlflow_nb.domain.event import (
+    AttemptKey,
+    AttemptState,
+    Fact,
+    TaskEmitted,
+    TaskError,
+    TaskFinished,
+    TaskOutputSet,
+    TaskWaiting,
+)
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock

@@ -22,7 +22,10 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
     """Another process goes on: every attempt that was at work is answered by its node's ``onInterrupt``. People and events
     that were awaited are awaited still, and so are children: they live by themselves, and are looked for again."""
     found = [(run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(run) if slot.attempt is not None]
-    told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for run, *_, key in found if run.planned.waits != "child"]}
+    told: dict[str, Any] = {
+        "owner": fact.owner,
+        "interrupted": [_name(key) for run, *_, key in found if run.planned.waits != "child"],
+    }
     if fact.by:
         told["by"] = fact.by
     state.paused = False

@@ -83,7 +83,8 @@ class ChildExecutions:
     # --- its definition ----------------------------------------------------------------------------------------------
 
     def definition(self, work: Work, named: str) -> tuple[PipelineDefinition, PipelineSource]:
-        """What ``pipeline:`` names: a file beside the parent's, or what was published. Raises ``TaskFailed``, ``DefinitionError``."""
+        """What ``pipeline:`` names: a file beside the parent's, or what was published. Raises ``TaskFailed``, and
+        ``DefinitionError``."""
         if is_file(named):
             path, text = source_text(work, named, "the pipeline")
             source = PipelineSource(text, str(path), path.parent)

@@ -192,7 +192,7 @@ class Desk:
         """The plan of the definition with which it was started, whatever has become of the file since."""
         source = PipelineSource(record.definition, record.source_name, Path(record.folder))
         try:
-            definition = self._pipelines.load_source(source, with_files=False)
+            definition = self._pipelines.load_source(source, with_files=False, pins=record.pins)
         except DefinitionError as error:
             raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
         if record.definition_hash not in ("", definition.content_hash):

@@ -24,7 +24,7 @@ from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.new_execution import new_id, new_record, system_names
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import Source, read_source, this_project
+from yamlflow_nb.services.pipeline_source import Source, this_project
 
 _NEWEST = 1000
 
@@ -61,7 +61,7 @@ class ExecutionService:
         ``function: name`` of python tasks looks (a kernel's variables). An ``idempotency_key`` given before brings the
         execution that was started under it. Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
         """
-        text = read_source(source, name, folder)
+        text = self._pipelines.source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
         values = accepted_inputs(definition, inputs or {})
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Kind = Literal["pipeline", "task"]
 
@@ -28,6 +29,36 @@ class Published:
     def reference(self) -> str:
         """``score@1.2.0``, with the namespace where it is not the default one."""
         return f"{qualified(self.namespace, self.name)}@{self.version}"
+
+
+class Reference(NamedTuple):
+    """How a document names what was published: ``score``, ``score@1.2.0``, ``team/score@1.2.0``."""
+
+    namespace: str
+    name: str
+    version: str | None
+
+    def __str__(self) -> str:
+        return qualified(self.namespace, self.name) + (f"@{self.version}" if self.version is not None else "")
+
+
+_REFERENCE = re.compile(r"(?:([a-z][a-z0-9_]*)/)?([a-z][a-z0-9_]*)(?:@(\S(?:.*\S)?))?")
+
+
+def reference_of(text: str) -> Reference | None:
+    """The reference that a text is, or None."""
+    found = _REFERENCE.fullmatch(text.strip())
+    return Reference(found[1] or "default", found[2], found[3]) if found else None
+
+
+class Shelf(Protocol):
+    """The texts of what was published, as a document names them."""
+
+    def text(self, kind: Kind, reference: str) -> str | None:
+        """The YAML behind a reference; None where nothing was published under it."""
+
+    def references(self, kind: Kind) -> list[str]:
+        """All that there are, each with its version."""
 
 
 class Catalogue(Protocol):

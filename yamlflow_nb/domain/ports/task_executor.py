@@ -16,4 +16,5 @@ class TaskExecutor(Protocol):
     task_type: TaskType
 
     def execute(self, work: Work) -> Mapping[str, Any] | Later:
-        """Do the work and return its outputs, or who will have them; raises ``TaskFailed``, or anything else, when it fails. Never writes state."""
+        """Do the work and return its outputs, or who will have them; raises ``TaskFailed``, or anything else, when it fails.
+        Never writes state."""
