@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yamlflow_nb.bootstrap import Services
     from yamlflow_nb.domain.ports.catalogue import Published
 
@@ -80,6 +82,15 @@ def opened(named: str | None) -> Services:
     from yamlflow_nb.bootstrap import services
 
     return services(named, to_read=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """A mended file, written whole or not at all: a full disk must not leave half a pipeline."""
+    beside = path.with_name(f".{path.name}.mended")
+    beside.write_bytes(data)
+    os.chmod(beside, path.stat().st_mode & 0o777)
+    os.replace(beside, path.resolve())
+    click.echo(f"mended {path}", err=True)
 
 
 def painted(tree: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from yamlflow_nb.domain.ports.catalogue import Catalogue, Kind, Published, refer
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.language.checks.child_pipeline import is_file
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
-from yamlflow_nb.services.published import PublishedDefinitions, newest, pin_name, pipeline_to_publish
+from yamlflow_nb.services.published import PublishedDefinitions, newest, pin_name, pipeline_to_publish, versionless
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.execution_plan import ExecutionPlan
@@ -54,17 +55,25 @@ class PipelineService:
         """A definition of YAML, checked with all that it names; nothing is stored until it is published or started."""
         return self.load(source)
 
-    def publish(self, source: Source, by: str, at: float) -> Published:
-        """Put a pipeline on the shelf under its name and version, for good. The same content once more changes nothing. Raises
+    def publish(self, source: Source, by: str) -> tuple[Published, bool]:
+        """Put a pipeline on the shelf under its name and version, for good: what is there now, and whether it is new. Raises
         ``DefinitionError`` (also YF750: no version), ``CommandError`` (YF751: the version has other content)."""
         text = self.source(source)
-        return self.shelf.put(pipeline_to_publish(self.load_source(text), text, self.shelf, by, at))
+        return self.shelf.put(pipeline_to_publish(self.load_source(text), text, self.shelf, by, time.time()))
+
+    def with_version(self, source: PipelineSource) -> str:
+        """The text with a version that is free, where it has none. Raises ``DefinitionError``."""
+        from yamlflow_nb.language.fixes import apply_fixes
+
+        text = source.text if isinstance(source.text, str) else source.text.decode("utf-8-sig")
+        definition = self.load_source(source)
+        return text if definition.version is not None else apply_fixes(text, versionless(definition, self.shelf).diagnostics)
 
     def get(self, reference: str) -> PipelineDefinition:
         """The definition behind ``name@version``; of a bare name the newest. Raises ``CommandError`` (YF752)."""
         return self.load_source(self.shelf.source(reference))
 
-    def list(self) -> Sequence[Published]:
+    def newest(self) -> Sequence[Published]:
         """The newest version of each pipeline, by name."""
         return newest(self.shelf.all_of("pipeline"))
 
@@ -167,7 +176,7 @@ class PipelineService:
 
     def _read(
         self, text: str | bytes, name: str, files: PipelineSource | None, shelf: PublishedDefinitions | None = None
-    ) -> tuple[PipelineDefinition | None, Sequence[Diagnostic]]:
+    ) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
         from yamlflow_nb.language.validation import validate_text
 
         return validate_text(text, self._task_types, name, None if files is None else files.read_file, shelf or self.shelf)

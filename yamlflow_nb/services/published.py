@@ -13,7 +13,7 @@ from yamlflow_nb.domain.diagnostic import DefinitionError, Diagnostic
 from yamlflow_nb.domain.document import Document, MappingNode
 from yamlflow_nb.domain.pipeline_definition import API_VERSION, PipelineDefinition
 from yamlflow_nb.domain.ports.catalogue import Catalogue, Kind, Published, qualified, reference_of
-from yamlflow_nb.language.locate import diagnostic_at
+from yamlflow_nb.language.locate import diagnostic_at, file_fix
 from yamlflow_nb.planning.written_out import yaml_text
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.pipeline_source import PipelineSource
@@ -80,24 +80,25 @@ class PublishedDefinitions:
             raise self.unknown(kind, name)
         return found
 
-    def put(self, published: Published) -> Published:
-        """Publish; the same content under its version once more changes nothing. Raises ``CommandError`` (YF751, YF711)."""
+    def put(self, published: Published) -> tuple[Published, bool]:
+        """Publish: what is there now, and whether it is new. The same content under its version once more changes nothing. Raises
+        ``CommandError`` (YF751, YF711)."""
         catalogue = self.catalogue
         if catalogue is None:
             raise CommandError("YF711", "there is no store to publish into", "name one: --store PATH")
         there = catalogue.publish(published)
         if there.hash != published.hash:
+            free = self.next_version(published.kind, published.namespace, published.name)
             raise CommandError(
                 "YF751",
                 f"{there.reference} was published with other content ({there.hash[:12]}, this is {published.hash[:12]})",
-                f'a version stays as it is: write version: "{self.next_version(published)}"',
+                f'a version stays as it is: write version: "{free}"',
             )
-        return there
+        return there, there == published
 
-    def next_version(self, published: Published) -> str:
+    def next_version(self, kind: Kind, namespace: str, name: str) -> str:
         """A version that is free: the newest with its last number raised."""
-        catalogue = self.catalogue
-        there = catalogue.catalogue(published.kind, published.namespace, published.name) if catalogue is not None else []
+        there = [one for one in self.all_of(kind) if (one.namespace, one.name) == (namespace, name)]
         taken = {one.version for one in there}
         version = there[0].version if there else "1.0.0"
         while version in taken:
@@ -130,7 +131,7 @@ def pipeline_to_publish(
         source.name, str(source.folder), by, at,
     )  # fmt: skip
     if definition.version is None:
-        raise _versionless(definition, shelf.next_version(made))
+        raise versionless(definition, shelf)
     document = definition.document
     if document is not None and isinstance(document.root, MappingNode) and "apiVersion" not in document.root.items:
         made = replace(made, text=f"apiVersion: {API_VERSION}\n{text}" if _takes_a_line(document) else text)
@@ -154,7 +155,7 @@ def task_to_publish(
         "task", definition.namespace, name, definition.version or "", digest, text, source.name, str(source.folder), by, at
     )
     if definition.version is None:
-        raise _versionless(definition, shelf.next_version(made))
+        raise versionless(definition, shelf)
     return made
 
 
@@ -164,8 +165,9 @@ def _takes_a_line(document: Document) -> bool:
     return isinstance(root, MappingNode) and not root.flow and not re.search(r"^(?:---|%)", document.source.text, re.MULTILINE)
 
 
-def _versionless(definition: PipelineDefinition, version: str) -> DefinitionError:
-    """What is published needs a version; the edit that writes one."""
+def versionless(definition: PipelineDefinition, shelf: PublishedDefinitions) -> DefinitionError:
+    """What is published needs a version; the edit that writes one that is free."""
+    version = shelf.next_version("pipeline", definition.namespace, definition.name)
     document = definition.document
     name = document.find(("name",)) if document is not None else None
     message = f"`{qualified(definition.namespace, definition.name)}` has no version: what is published is found by it"
@@ -173,5 +175,6 @@ def _versionless(definition: PipelineDefinition, version: str) -> DefinitionErro
     if document is None or name is None or not isinstance(document.root, MappingNode):
         return DefinitionError([Diagnostic("YF750", "error", message, hint=hint)])
     written = f', version: "{version}"' if document.root.flow else f'\nversion: "{version}"'
-    fix = (hint, [(name.end, name.end, written)])
-    return DefinitionError([diagnostic_at(document.source, "YF750", name.start, name.end, message, hint=hint, fix=fix)])
+    fix = replace(file_fix(document.source, hint, [(name.end, name.end, written)]), by="yamlflow publish --fix")
+    found = diagnostic_at(document.source, "YF750", name.start, name.end, message)
+    return DefinitionError([replace(found, hint=hint, fix=fix)])

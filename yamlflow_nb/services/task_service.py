@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from yamlflow_nb.domain.ports.catalogue import Published
@@ -26,12 +27,12 @@ class TaskService:
         """Every task type by name."""
         return dict(sorted(self._task_types.items()))
 
-    def publish(self, source: Source, name: str, by: str, at: float) -> Published:
-        """Put one of a document's tasks on the shelf, under the document's version. The same content once more changes nothing.
+    def publish(self, source: Source, name: str, by: str) -> tuple[Published, bool]:
+        """Put one of a document's tasks on the shelf, under the document's version: what is there now, and whether it is new.
         Raises ``DefinitionError`` (also YF750: no version), ``CommandError`` (YF751, YF753)."""
         text = self._pipelines.source(source)
         definition = self._pipelines.load_source(text)
-        made = task_to_publish(definition, text, name, self._pipelines.shelf, by, at)
+        made = task_to_publish(definition, text, name, self._pipelines.shelf, by, time.time())
         if definition.document is not None and is_bound_to_its_document(definition.document, name, self._task_types):
             hint = "declare `inputs`, read them by name, and bind them in the nodes"
             raise CommandError("YF753", f"the task `{name}` reads names of this pipeline: elsewhere there are others", hint)
