@@ -12,6 +12,9 @@ from yamlflow_nb.cli import options
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.repository import ExecutionRecord
+    from yamlflow_nb.services.execution_service import ExecutionService
+
+_MOST_CHILDREN = 5
 
 
 @click.command("list")
@@ -31,14 +34,26 @@ def command(everywhere: bool, pipelines: bool, limit: int, json_: bool, store: s
     executions = options.opened(store).executions
     records = executions.list(None, limit) if everywhere else executions.of_this_project(limit)
     if json_:
-        options.print_json([{name: value for name, value in asdict(record).items() if name != "definition"} for record in records])
+        whole = [one for record in records for one in (record, *executions.children_of(record.id))]
+        options.print_json([{name: value for name, value in asdict(record).items() if name != "definition"} for record in whole])
         return
     for record in records:
         click.echo(options.painted(_line(record) + (f"  {record.project}" if everywhere else "")))
+        _children(executions, record)
     if not records and not everywhere and executions.list(None, 1):
         click.echo("none of this project: yamlflow list --all shows those of others")
     elif not records:
         click.echo("no executions yet: yamlflow run FILE")
+
+
+def _children(executions: ExecutionService, record: ExecutionRecord, depth: int = 1) -> None:
+    """The pipelines that are nodes of it, each below its own."""
+    found = executions.children_of(record.id)
+    for child in found[:_MOST_CHILDREN]:
+        click.echo(options.painted(f"{'  ' * depth}└─ {child.parent_node}: {_line(child)}"))
+        _children(executions, child, depth + 1)
+    if len(found) > _MOST_CHILDREN:
+        click.echo(f"{'  ' * depth}   … and {len(found) - _MOST_CHILDREN} more: yamlflow show {record.id}")
 
 
 def _pipelines(json_: bool, store: str | None) -> None:

@@ -88,8 +88,13 @@ def _resolved(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | No
 
 
 def start_again(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
-    """The same attempt once more, in another process: its executor finds by its key what is there already."""
+    """The same attempt once more, in another process: its executor finds by its key what is there already. Whether that waits for
+    people it says anew."""
     key = slot.attempt
+    if item is not None:
+        items.wait(state, run, item, False)
+    elif run.state == "waiting":
+        state.move(run, "running")
     if key is None or not _resolved(state, run, slot, item):
         return
     inputs, slot.inputs = slot.inputs or {}, None

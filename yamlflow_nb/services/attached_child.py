@@ -38,7 +38,7 @@ class AttachedChild:
         self._is_there = False
         self._failure: BaseException | None = None
         self._state: ExecutionState | None = None
-        self._waits: bool | None = False
+        self._waits = False
         self._parent: Run | None = None
         self._paused = False
 
@@ -49,7 +49,6 @@ class AttachedChild:
         house, work, key = self._house, self._work, self._work.attempt
         count, record = house.newest(work.execution_id, key)
         if record is not None and house.serves(record, key):
-            self._waits = None  # what was told before, in another process perhaps, may no longer hold
             self._follow(record.id)
         elif record is not None and record.status not in TERMINAL_STATUS:
             self._after_an_earlier_attempt(record)

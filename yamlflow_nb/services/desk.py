@@ -68,6 +68,10 @@ class Desk:
             return "paused", QUARANTINED
         return (status, reason) if self._loop.tenure.is_driven(standing) else ("interrupted", reason)
 
+    def children(self, execution_id: str) -> list[ExecutionRecord]:
+        """What the nodes of an execution have started, as others see it."""
+        return [self.as_seen(record) for record in self._repository.children(execution_id)]
+
     # --- commands --------------------------------------------------------------------------------------------------
 
     def tell(self, execution_id: str, fact: Fact) -> None:

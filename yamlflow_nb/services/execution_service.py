@@ -11,6 +11,7 @@ from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Started
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.loop.kernel_loop import KernelLoop
@@ -106,9 +107,14 @@ class ExecutionService:
         follower = self._desk.follow(record)
         return Execution(follower.run, self._desk, follower)
 
-    def list(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
-        """The newest executions, newest first; of one project, or of all."""
-        return [self._desk.as_seen(record) for record in self._repository.executions(project, limit)]
+    def list(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
+        """The newest executions, newest first; of one project, or of all; ``with_children``: also those that nodes started."""
+        records = self._repository.executions(project, limit, with_children=with_children)
+        return [self._desk.as_seen(record) for record in records]
+
+    def children_of(self, execution_id: str) -> Sequence[ExecutionRecord]:
+        """The executions that nodes of one have started, oldest first."""
+        return self._desk.children(execution_id)
 
     def of_this_project(self, limit: int = 50) -> Sequence[ExecutionRecord]:
         """The newest executions of the project in whose folder this process works."""
@@ -148,13 +154,18 @@ class ExecutionService:
         record = self._repository.execution(execution_id)
         if record is not None:
             return record
-        near = [found for found in self._repository.executions(None, _NEWEST) if execution_id and found.id.startswith(execution_id)]
+        near = self._begin_with(execution_id, False) or self._begin_with(execution_id, True)
         if len(near) == 1:
             return near[0]
         if near:
             shown = ", ".join(found.id for found in near[:5])
             raise CommandError("YF701", f"several executions begin with `{execution_id}`: {shown}", "give more of the id")
         raise CommandError("YF701", f"there is no execution `{execution_id}`", "yamlflow list shows them")
+
+    def _begin_with(self, beginning: str, with_children: bool) -> Sequence[ExecutionRecord]:
+        """The id of a child begins with its parent's, so that the parent is meant where both could be."""
+        found = self._repository.executions(None, _NEWEST, with_children=with_children) if beginning else []
+        return [record for record in found if record.id.startswith(beginning)]
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
@@ -165,7 +176,8 @@ class ExecutionService:
 
     def all_meant(self, pipeline: str, where: Mapping[str, Any]) -> Sequence[Execution]:
         """Every execution of a pipeline that has not ended and was started with these inputs. Raises ``CommandError`` (YF732)."""
-        return [self.get(name) for name in matching(self._newest(True), pipeline, where)]
+        records = self.list(None, _NEWEST, with_children=True)
+        return [self.get(name) for name in matching(records, pipeline, where)]
 
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
         return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
@@ -203,8 +215,18 @@ class ExecutionService:
     def send_event(
         self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None, *, here: bool = False
     ) -> Execution:
-        """``custom.<name>`` happened."""
-        return self.meant("event send", execution_id).send_event(name, payload, user(), here=here)
+        """``custom.<name>`` happened. Without an id: in the one that is meant, or in its child where that alone waits for it."""
+        meant = self.meant("event send", execution_id)
+        if execution_id is None:
+            meant = self._who_awaits(meant, f"custom.{name.removeprefix('custom.')}") or meant
+        return meant.send_event(name, payload, user(), here=here)
+
+    def _who_awaits(self, execution: Execution, event: str) -> Execution | None:
+        """An execution, or the first of its children, that waits for an event."""
+        if event in execution.waiting_for:
+            return execution
+        waiting = (self.get(child.id) for child in execution.children if child.status not in TERMINAL_STATUS)
+        return next((found for child in waiting if (found := self._who_awaits(child, event)) is not None), None)
 
     def simulate(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.domain.variable import type_of
 from yamlflow_nb.language.evaluation import render_display
 from yamlflow_nb.loop.run import Run
@@ -25,6 +27,7 @@ def snapshot(run: Run) -> dict[str, Any]:
         "pipeline": record.pipeline,
         "title": state.plan.definition.title,
         "version": record.version,
+        "parent": record.parent_id,
         "status": state.status,
         "reason": state.reason,
         "started_at": started_at(state),
@@ -37,6 +40,18 @@ def snapshot(run: Run) -> dict[str, Any]:
         "outputs": {name: short(value) for name, value in state.outputs.items()},
         "lost": None if run.lost is None else str(run.lost),
     }
+
+
+def with_children(whole: dict[str, Any], children: Sequence[ExecutionRecord]) -> dict[str, Any]:
+    """A snapshot whose nodes name the executions that they started."""
+    by_node: dict[str, list[dict[str, Any]]] = {}
+    for child in children:
+        node = (child.parent_node or "").partition("[")[0]
+        told = {"id": child.id, "node": child.parent_node, "status": child.status, "reason": child.reason}
+        by_node.setdefault(node, []).append(told)
+    for node in whole["nodes"]:
+        node["children"] = by_node.get(node["id"], [])
+    return whole
 
 
 def brief(run: Run, now: float) -> dict[str, Any]:
