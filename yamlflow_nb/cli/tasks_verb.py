@@ -21,11 +21,11 @@ def command(json_: bool, store: str | None) -> None:
         told: dict[str, Any] = {
             name: {"summary": kind.summary, "runs": name in tasks.runnable} for name, kind in tasks.types().items()
         }
-        told |= {one.reference: options.published(one) for one in tasks.list()}
+        told |= {one.reference: options.published(one) for one in tasks.newest()}
         options.print_json(told)
         return
     for name, kind in tasks.types().items():
         click.echo(f"{name:<12} {kind.summary}{'' if name in tasks.runnable else ' (cannot run yet)'}")
-    for one in tasks.list():
+    for one in tasks.newest():
         described = tasks.get(one.reference)
         click.echo(f"{one.reference:<12} {described.description or described.type}, published by {one.by}")

@@ -74,6 +74,15 @@ class TaskType:
     literal: tuple[str, ...] = ()
     parameters: tuple[str, Callable[[str], Iterator[tuple[str, str, int, int]]]] | None = None
     summary: str = ""
+    package: str | None = None
+    """The distribution that brings it, where it is not ours."""
+    is_missing: bool = False
+    """A stand-in for a type that is not installed any more: takes any fields, and nothing can run it."""
+
+    @classmethod
+    def missing(cls, name: str, package: str | None, on_interrupt: str) -> TaskType:
+        """What is left of a type whose package is gone."""
+        return cls(name=name, fields=TaskFields, package=package, on_interrupt=on_interrupt, is_missing=True)
 
 
 class TaskDefinition(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -60,7 +61,8 @@ def _plugins() -> dict[str, TaskType]:
             continue
         try:
             loaded = entry.load()
-            found[entry.name] = checked(getattr(loaded, "task_type", None) or loaded.TASK_TYPE)
+            kind = checked(getattr(loaded, "task_type", None) or loaded.TASK_TYPE)
+            found[entry.name] = replace(kind, package=entry.dist.name if entry.dist is not None else None)
         except Exception as error:
             warnings.warn(f"task type `{entry.name}` ({entry.value}) cannot be loaded: {error!r}", RuntimeWarning, stacklevel=2)
     return found

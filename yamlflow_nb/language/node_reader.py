@@ -177,7 +177,7 @@ def suggested(value: str) -> str:
 def field_templates(reading: Reading, path: Path, written: dict[str, DocumentNode], kind: TaskType) -> tuple[BoundTemplate, ...]:
     """The templates in a task's own fields; a program's text (``code``) is not looked into."""
     found: list[BoundTemplate] = []
-    for name in declarations.field_names(kind):
+    for name in declarations.field_names(kind, written):
         item = written.get(name)
         if (
             item is None

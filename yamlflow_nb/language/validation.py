@@ -43,6 +43,17 @@ def validate_text(
     return definition, in_order(without_consequences(found))
 
 
+@uncollected
+def read_stored(
+    text: str | bytes, task_types: Mapping[str, TaskType], name: str, shelf: Shelf | None
+) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
+    """The definition of a text that was validated when it was stored: read, not checked again."""
+    document, found = read_document(text, name)
+    definition, more = read_definition(document, task_types, shelf) if document is not None else (None, [])
+    found = [*found, *more]
+    return (None if any(diagnostic.severity == "error" for diagnostic in found) else definition), found
+
+
 def in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Sorted by place, errors before warnings at the same one, each once."""
     ranks = {"error": 0, "warning": 1, "note": 2}

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
@@ -146,7 +147,7 @@ class CarryOut:
         elif node.planned.waits == "person":
             return
         elif executor is None:
-            error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
+            error = TaskError("TaskTypeError", _cannot_run(run.plan.task_types.get(start.type), start.type))
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
             job = AttemptJob(
@@ -156,3 +157,10 @@ class CarryOut:
             self._jobs[run.id, key] = job
             self._workers.submit(job)
             crash_point("task-submitted")
+
+
+def _cannot_run(kind: TaskType | None, name: str) -> str:
+    if kind is None or not kind.is_missing:
+        return f"task type `{name}` cannot run yet"
+    package = f": pip install {kind.package} brings it" if kind.package else ""
+    return f"the task type `{name}` is not installed any more{package}; then `yamlflow retry` goes on"

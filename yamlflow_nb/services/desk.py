@@ -196,12 +196,12 @@ class Desk:
         """The plan of the definition with which it was started, whatever has become of the file since."""
         source = PipelineSource(record.definition, record.source_name, Path(record.folder))
         try:
-            definition = self._pipelines.load_source(source, with_files=False, pins=record.pins)
+            plan = self._pipelines.stored_plan(source, record.pins)
         except DefinitionError as error:
             raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
-        if record.definition_hash not in ("", definition.content_hash):
+        if record.definition_hash not in ("", plan.definition.content_hash):
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
-        return self._pipelines.plan(definition)
+        return plan
 
     def _set_aside(self, execution_id: str) -> None:
         """Mark it, unless somebody drives it or the store can only be read."""

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.catalogue import Catalogue, Kind, Published, reference_of
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.language.checks.child_pipeline import is_file
+from yamlflow_nb.services.packages import Lasting, pinned_packages
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
 from yamlflow_nb.services.published import PublishedDefinitions, newest, pin_name, pipeline_to_publish, versionless
 
@@ -92,7 +93,7 @@ class PipelineService:
             published = self.shelf.find(kind, reference)
             if published is not None:
                 found[pin_name(kind, reference)] = published.version
-        return found
+        return found | pinned_packages(definition, self._task_types)
 
     def fix(self, text: str, name: str = "<text>") -> str:
         """The text with every fix applied that one edit settles, again until none is left."""
@@ -130,6 +131,18 @@ class PipelineService:
         from yamlflow_nb.planning import plan
 
         return plan(definition, self._task_types)
+
+    def stored_plan(self, source: PipelineSource, pins: Mapping[str, str]) -> ExecutionPlan:
+        """The plan of a text with which an execution was started, as its pins have it. It was checked then; what is not installed
+        any more stands in by name. Raises ``DefinitionError``."""
+        from yamlflow_nb.language.validation import read_stored
+        from yamlflow_nb.planning import plan
+
+        task_types = Lasting(self._task_types, pins)
+        definition, found = read_stored(source.text, task_types, source.name, self.shelf.pinned(pins))
+        if definition is None:
+            raise DefinitionError(errors(found))
+        return plan(definition, task_types if task_types.lost else self._task_types)
 
     def plan_text(self, definition: PipelineDefinition) -> str:
         """The document with every default written out, the derived ``startWhen`` included, and notes on what surprises."""

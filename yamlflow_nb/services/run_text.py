@@ -27,6 +27,8 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
     lines = [headline(snapshot)]
     if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
+    if snapshot.get("packages_changed"):
+        lines.append(f"  since it was started: {', '.join(snapshot['packages_changed'])}")
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
     for position, node in enumerate(snapshot["nodes"]):
         last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]

@@ -14,6 +14,7 @@ from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.visible_names import StateNames
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.packages import changed, recorded
 
 _SHOWN = 80
 """Characters of a value that a view shows; only a display is ever cut."""
@@ -33,6 +34,8 @@ def snapshot(run: Run) -> dict[str, Any]:
         "started_at": started_at(state),
         "finished_at": finished_at(state),
         "source_name": record.source_name,
+        "packages": recorded(record.pins),
+        "packages_changed": [] if state.ended is not None else changed(record.pins),
         "round": state.round,
         "waiting_for": outstanding(state),
         "error": _error(state.error, ""),

@@ -38,7 +38,7 @@ class TaskService:
             raise CommandError("YF753", f"the task `{name}` reads names of this pipeline: elsewhere there are others", hint)
         return self._pipelines.shelf.put(made)
 
-    def list(self) -> Sequence[Published]:
+    def newest(self) -> Sequence[Published]:
         """The newest version of each published task, by name."""
         return newest(self._pipelines.shelf.all_of("task"))
 
