@@ -30,6 +30,8 @@ from yamlflow_nb.services.pipeline_source import PipelineSource
 ANSWER_SECONDS = 5.0
 """How long whoever asks another process waits for its answer."""
 QUARANTINED = "quarantined"
+MOST_LOADS = 3
+"""How many processes may die of an execution before they have moved it; then it is set aside."""
 
 
 class Desk:
@@ -147,6 +149,9 @@ class Desk:
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
+        if standing.loads >= MOST_LOADS and not force and not self._loop.tenure.is_driven(standing):
+            self._set_aside(execution_id)  # three processes took it, and none has moved it: the next one is spared
+            raise set_aside(execution_id)
         if standing.reason == QUARANTINED and not force:
             raise set_aside(execution_id)
         tenure = self._loop.tenure

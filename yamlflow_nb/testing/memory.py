@@ -26,6 +26,7 @@ class _Kept:
     events: list[StoredEvent] = field(default_factory=list)
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    loads: int = 0
 
 
 class MemoryBell:
@@ -93,6 +94,7 @@ class InMemoryRepository:
             self._kept[commit.execution_id] = _Kept(replace(commit.created, epoch=commit.epoch))
         kept = self._kept[commit.execution_id]
         kept.facts.extend(commit.facts)
+        kept.loads = 0
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
         kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
@@ -157,8 +159,9 @@ class InMemoryRepository:
                 return None
             record = kept.record
             return Standing(
-                record.status, record.reason, record.owner, record.epoch, record.expires_at, len(kept.facts), record.ring
-            )
+                record.status, record.reason, record.owner, record.epoch, record.expires_at, len(kept.facts), record.ring,
+                kept.loads,
+            )  # fmt: skip
 
     def take(self, execution_id: str, owner: str, seen_epoch: int, seconds: float, ring: str | None) -> int | None:
         with self._lock:
@@ -169,6 +172,7 @@ class InMemoryRepository:
             mine = record.owner == owner and record.epoch == seen_epoch + 1
             if record.epoch != seen_epoch and not mine:
                 return None
+            kept.loads += record.epoch == seen_epoch
             record.owner, record.epoch, record.expires_at, record.ring = owner, seen_epoch + 1, self.now() + seconds, ring
             return record.epoch
 

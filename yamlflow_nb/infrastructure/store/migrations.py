@@ -67,6 +67,7 @@ _CHILDREN = """
 ALTER TABLE executions ADD COLUMN parent_id TEXT;
 ALTER TABLE executions ADD COLUMN parent_node TEXT;
 ALTER TABLE executions ADD COLUMN parent_attempt TEXT;
+ALTER TABLE executions ADD COLUMN loads INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX children_of ON executions (parent_id) WHERE parent_id IS NOT NULL;
 ALTER TABLE given ADD COLUMN pins TEXT NOT NULL DEFAULT '{}';
 CREATE TABLE published (

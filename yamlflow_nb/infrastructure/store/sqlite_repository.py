@@ -25,7 +25,8 @@ from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
 _STAND = (
-    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, facts = ? WHERE id = ? AND epoch = ? AND facts = ?"
+    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, loads = 0, facts = ? "
+    "WHERE id = ? AND epoch = ? AND facts = ?"
 )
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
