@@ -48,7 +48,8 @@ def tasks_page() -> str:
         lines += ["", f"Outputs: {outputs}.", ""]
         if task.events:
             lines += ["Events of its own: " + ", ".join(f"`{event}`" for event in task.events) + ".", ""]
-        lines += [f"When its process dies in the middle: `{task.on_interrupt}`.", ""]
+        after = "the child lives by itself, and is gone on with" if task.waits == "child" else f"`{task.on_interrupt}`"
+        lines += [f"When its process dies in the middle: {after}.", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

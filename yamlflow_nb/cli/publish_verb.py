@@ -24,7 +24,7 @@ def command(file: str, task: str | None, fix: bool, json_: bool, store: str | No
     """Publish a pipeline, or one of its tasks, under its name and version.
 
     A version stays as it is for good: the same content once more changes nothing, other content is refused. Whoever uses this
-    store can then run it (yamlflow run NAME@VERSION), make it a node (type: subpipeline), or name the task (taskDefinition).
+    store can then run it (yamlflow run NAME@VERSION), use it as a node (type: subpipeline), or name the task (taskDefinition).
     """
     from pathlib import Path
 
