@@ -179,6 +179,41 @@ def test_items_each_have_their_child_and_no_more_run_than_may(tmp_path: Path) ->
     house.close()
 
 
+def test_a_node_keeps_its_room_while_its_child_runs(tmp_path: Path) -> None:
+    open_now: list[int] = []
+    most, lock = [0], threading.Lock()
+
+    def counts(work: Work) -> dict[str, Any]:
+        with lock:
+            open_now.append(1)
+            most[0] = max(most[0], len(open_now))
+        time.sleep(0.02)
+        with lock:
+            open_now.pop()
+        return {"n": work.inputs["n"]}
+
+    house = House(tmp_path, one=counts, two=counts)
+    items = 'forEach: [1, 2, 3, 4], resources: {pool: gpu}, inputBindings: {n: "{{ item }}"}'
+    parent = PARENT.replace("inputBindings: {n: 5}", items) + "resources: {pools: {gpu: 1}}\n"
+    execution = house.start(parent).wait(PATIENCE)
+    assert execution.outputs == {"n": [1, 2, 3, 4]} and most[0] == 1
+    assert [used for used, _, _ in house.loop._carry.resources.in_use().values()] == [0]
+    house.close()
+
+
+def test_a_child_that_has_to_queue_does_not_make_its_parent_wait_for_people(house: House) -> None:
+    child = WAITS + "concurrency: {limit: 1, policy: queue}\n"
+    text = "name: parent\nnodes: [{id: score, type: subpipeline, pipeline: child.yaml, forEach: [1, 2]}]"
+    execution = house.start(text, child)
+    until(lambda: sorted(str(one.reason) for one in execution.children) == ["None", "concurrency"])
+    assert execution.status == "running"
+    for _ in range(2):
+        until(lambda: any(one.status == "waiting" and one.reason is None for one in execution.children))
+        waiting = next(one for one in execution.children if one.status == "waiting" and one.reason is None)
+        house.service.get(waiting.id).send_event("go").wait(PATIENCE)
+    assert execution.wait(PATIENCE).status == "completed"
+
+
 # --- what is wrong -------------------------------------------------------------------------------------------------------
 
 

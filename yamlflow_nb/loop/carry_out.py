@@ -7,16 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from yamlflow_nb.domain.decision import CancelTimer, Decision, FinishExecution, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError, TaskFinished, TimerFired
+from yamlflow_nb.domain.decision import AskRoom, CancelTimer, Decision, FinishExecution, SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.event import AttemptKey, Fact, RoomGranted, TaskError, TaskFinished, TimerFired
 from yamlflow_nb.domain.execution_plan import PlannedNode
+from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.stop_signal import in_own_thread
 from yamlflow_nb.loop.workers import Workers
@@ -53,6 +56,7 @@ class CarryOut:
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
         chance: Callable[[], float],
+        pools: Pools,
         may_start: Callable[[Run], bool] = lambda run: True,
     ) -> None:
         self._executors = executors
@@ -66,6 +70,8 @@ class CarryOut:
         self._tell = tell
         self._chance = chance
         self._may_start = may_start
+        self._pools = pools
+        self.resources = ResourceManager(lambda place: tell(place.execution_id, RoomGranted(clock.now(), place.node, place.item)))
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
         self._resting: set[tuple[str, AttemptKey]] = set()
         """Of the jobs those whose result comes by itself: no thread works at them."""
@@ -75,12 +81,14 @@ class CarryOut:
         crash_point("before-carry-out")
         if isinstance(decision, StartTask):
             self._start(run, decision)
+        elif isinstance(decision, AskRoom):
+            self._ask_room(run, decision)
         elif isinstance(decision, SetTimer):
             later = decision.spread * self._chance() if decision.spread else 0.0
             self._agenda.put(run.id, TimerFired(decision.at, decision.timer), decision.at + later)
         elif isinstance(decision, StopTask):
             job = self._jobs.pop((run.id, decision.attempt), None)
-            self._resting.discard((run.id, decision.attempt))
+            self._rest((run.id, decision.attempt), False)
             if job is not None:
                 job.stop()
             else:
@@ -89,6 +97,16 @@ class CarryOut:
             crash_point("execution-ended")
             self.forget(run)
             run.end()
+
+    def leave(self, run: Run, decision: Decision) -> None:
+        """What was decided is not to be done: the execution was given up, or the attempt called off in the same turn."""
+        if isinstance(decision, StartTask):
+            self.resources.release(Place(run.id, decision.attempt.node, decision.attempt.item))
+
+    def not_taken(self, execution_id: str, fact: Fact) -> None:
+        """A fact that started nothing: room that was granted to nobody any more is free again."""
+        if isinstance(fact, RoomGranted):
+            self.resources.release(Place(execution_id, fact.node, fact.item))
 
     def rearm(self, run: Run, timers: Iterable[SetTimer]) -> None:
         """Timers of an execution that was read back: they ring at the times that were stored, also past ones."""
@@ -112,14 +130,15 @@ class CarryOut:
     def finished(self, execution_id: str, key: AttemptKey) -> None:
         """An attempt's result has arrived."""
         self._jobs.pop((execution_id, key), None)
-        self._resting.discard((execution_id, key))
+        self._rest((execution_id, key), False)
 
     def forget(self, run: Run) -> None:
         """Nothing of an execution counts any more."""
         self._agenda.forget(run.id)
+        self.resources.forget(run.id)
         for key in [key for key in self._jobs if key[0] == run.id]:
             self._jobs.pop(key).abandon()
-            self._resting.discard(key)
+            self._rest(key, False)
 
     def _call_off(self, run: Run, key: AttemptKey) -> None:
         """An attempt that lives by itself is stopped also where this process had not begun to look after it."""
@@ -129,15 +148,18 @@ class CarryOut:
             in_own_thread(partial(executor.call_off, run.id, key, planned.fields))
 
     def _rest(self, job: tuple[str, AttemptKey], yes: bool) -> None:
-        """From a worker, or from the loop: a job's result comes by itself, or is there."""
+        """From a worker, or from the loop: a job's result comes by itself, or nobody waits for it any more. Until then it keeps its
+        room."""
         if yes and job in self._jobs:
             self._resting.add(job)
-        else:
+        elif job in self._resting:
             self._resting.discard(job)
+            self.resources.release(Place(job[0], job[1].node, job[1].item))
 
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
         node = run.state.nodes[key.node]
+        place = Place(run.id, key.node, key.item)
         executor = self._executors.get(start.type)
         foretelling = self._foretelling.get(start.type)
         if foretelling is not None:
@@ -145,8 +167,9 @@ class CarryOut:
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
-            return
+            self.resources.release(place)
         elif executor is None:
+            self.resources.release(place)
             error = TaskError("TaskTypeError", _cannot_run(run.plan.task_types.get(start.type), start.type))
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
@@ -155,8 +178,21 @@ class CarryOut:
                 rests=lambda yes: self._rest((run.id, key), yes),
             )  # fmt: skip
             self._jobs[run.id, key] = job
-            self._workers.submit(job)
+            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, run.id, key))
             crash_point("task-submitted")
+
+    def _ask_room(self, run: Run, asked: AskRoom) -> None:
+        found = self._pools.find(run.plan, Path(run.record.folder), asked.demand.pool)
+        # A pool that has gone from the configuration since the start limits nobody.
+        pool, size = found or (PoolName("", asked.demand.pool), PoolSize(asked.demand.slots, asked.demand.memory))
+        self.resources.ask(Place(run.id, asked.node, asked.item), pool, size, asked.demand, asked.priority)
+
+    def _with_room(self, job: AttemptJob, execution_id: str, key: AttemptKey) -> None:
+        try:
+            job()
+        finally:
+            if (execution_id, key) not in self._resting:
+                self.resources.release(Place(execution_id, key.node, key.item))
 
 
 def _cannot_run(kind: TaskType | None, name: str) -> str:

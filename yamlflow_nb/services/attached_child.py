@@ -15,6 +15,8 @@ from yamlflow_nb.loop.kernel_loop import LoopClosed
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.stop_signal import in_own_thread
 from yamlflow_nb.orchestration.execution_state import ExecutionState
+from yamlflow_nb.orchestration.place import REASON as QUEUED
+from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class AttachedChild:
         if run is None:
             house.lookout.watch(execution_id, self._seen)
         else:
-            run.watch(lambda: self._tell_waiting(run.state.status, run.state))
+            run.watch(lambda: self._tell_waiting(run.state.status, run.state.reason, run.state))
             run.when_over(lambda: self._over(run))
 
     def _seen(self, standing: Standing | None) -> bool:
@@ -120,7 +122,7 @@ class AttachedChild:
         if standing.has_ended or not self._house.loop.tenure.is_driven(standing):
             in_own_thread(self._guarded(lambda: self._follow(self._id)))
             return True
-        self._tell_waiting(standing.status, None)
+        self._tell_waiting(standing.status, standing.reason, None)
         return False
 
     def _over(self, run: Run) -> None:
@@ -133,8 +135,8 @@ class AttachedChild:
         elif not isinstance(run.lost, LoopClosed):
             in_own_thread(self._guarded(lambda: self._follow(self._id)))
 
-    def _tell_waiting(self, status: str, state: ExecutionState | None) -> None:
-        waits = status in _OUTSIDE
+    def _tell_waiting(self, status: str, reason: str | None, state: ExecutionState | None) -> None:
+        waits = status in _OUTSIDE and reason not in (QUEUED, WORKER)  # one that is only queued moves by itself
         with self._lock:
             if waits is self._waits or self._is_there:
                 return
@@ -220,7 +222,8 @@ def failure_of(state: ExecutionState) -> TaskFailed:
     name = f"`{state.plan.definition.name}` ({state.execution_id})"
     if state.ended == "cancelled":
         by_hand = state.reason == "cancelled"
-        why = "was cancelled" if by_hand else f"was cancelled ({state.reason})"
+        because = state.error.message if state.error is not None else state.reason
+        why = "was cancelled" if by_hand else f"was cancelled ({because})"
         return TaskFailed("ChildCancelled", f"{name} {why}", outputs=state.outputs, by_hand=by_hand)
     failed = next((run for run in state.order if run.state == "failed" and not run.ignored and run.error is not None), None)
     if failed is None or failed.error is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from yamlflow_nb.domain.event import AttemptKey, CancelRequested, RetryRequested, Started
+from yamlflow_nb.domain.event import AttemptKey, CancelRequested, RetryRequested
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import StoreError
@@ -23,7 +23,7 @@ from yamlflow_nb.orchestration.rounds import running_again
 from yamlflow_nb.services.attached_child import AttachedChild
 from yamlflow_nb.services.desk import Desk
 from yamlflow_nb.services.lookout import Lookout
-from yamlflow_nb.services.new_execution import new_record, system_names
+from yamlflow_nb.services.new_execution import first_fact, new_record
 from yamlflow_nb.services.pipeline_service import PipelineService
 from yamlflow_nb.services.pipeline_source import PipelineSource
 
@@ -129,9 +129,12 @@ class ChildExecutions:
         record.project = parent.project
         record.parent_id, record.parent_node, record.parent_attempt = parent.id, node_label(key), attempt_label(key)
         record.pins = self._pipelines.pins(definition)
-        started = Started(now, values, system_names(record, definition, now))
+        plan = self._pipelines.plan(definition)
+        problem = next(iter(self.loop.pools.problems(plan, source.folder)), None)
+        if problem is not None:
+            raise TaskFailed("ChildError", f"`{definition.name}`: {problem[0]}")
         try:
-            self.loop.start(record, self._pipelines.plan(definition), started, namespace=work.namespace)
+            self.loop.start(record, plan, first_fact(record, definition), namespace=work.namespace)
         except StoreError:
             if self.repository.standing(record.id) is None:
                 raise

@@ -1,4 +1,4 @@
-"""What an execution begins with: its id, its record, its ``system.*`` names."""
+"""What an execution begins with: its id, its record, its first fact."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from yamlflow_nb.domain.event import Started
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.services.pipeline_source import PipelineSource, project_of
@@ -33,13 +34,14 @@ def new_record(
     )
 
 
-def system_names(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
-    """The ``system.*`` names of an execution."""
-    moment = dt.datetime.fromtimestamp(now, dt.timezone.utc)
-    return {
+def first_fact(record: ExecutionRecord, definition: PipelineDefinition) -> Started:
+    """How it begins: with its inputs and its ``system.*`` names, held where only so many of its pipeline may run at once."""
+    moment = dt.datetime.fromtimestamp(record.created_at, dt.timezone.utc)
+    names = {
         "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
         "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
     }  # fmt: skip
+    return Started(record.created_at, record.inputs, names, "" if definition.concurrency is None else "concurrency")
 
 
 def new_id(now: float) -> str:

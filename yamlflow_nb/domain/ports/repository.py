@@ -10,13 +10,14 @@ from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.catalogue import Catalogue
 from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.places import Places
 from yamlflow_nb.domain.ports.requests import Requests
 
 
 @dataclass
 class ExecutionRecord:
     """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
-    lease; ``ring`` is where the owner can be rung.
+    lease; ``ring`` is where the owner can be rung. ``for_worker``: a worker drives it, none of those who look at it.
 
     Of a child ``parent_id`` is the execution that started it, ``parent_node`` the node (``score``, of a ``forEach`` ``score[3]``),
     ``parent_attempt`` the attempt for which it was made. ``pins`` are the versions that names without one stood for at its start.
@@ -43,6 +44,7 @@ class ExecutionRecord:
     epoch: int = 0
     expires_at: float = 0.0
     ring: str | None = None
+    for_worker: bool = False
     parent_id: str | None = None
     parent_node: str | None = None
     parent_attempt: str | None = None
@@ -87,7 +89,7 @@ class Commit:
     answers: Sequence[tuple[str, str]] = ()
 
 
-class Repository(Leases, Requests, Catalogue, Protocol):
+class Repository(Leases, Places, Requests, Catalogue, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
@@ -103,6 +105,9 @@ class Repository(Leases, Requests, Catalogue, Protocol):
 
     def children(self, parent_id: str) -> list[ExecutionRecord]:
         """Those that nodes of one execution started, oldest first."""
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        """Those that have not ended and that a worker is to drive, oldest first."""
 
     def started_under(self, idempotency_key: str) -> str | None:
         """The execution that was started under a key, or None."""
