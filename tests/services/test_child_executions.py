@@ -214,6 +214,24 @@ def test_a_child_that_has_to_queue_does_not_make_its_parent_wait_for_people(hous
     assert execution.wait(PATIENCE).status == "completed"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.trust("B36")
+def test_a_thousand_children_hold_no_thousand_threads(tmp_path: Path) -> None:
+    most = [0]
+
+    def counts(work: Work) -> dict[str, Any]:
+        most[0] = max(most[0], threading.active_count())
+        return {"n": work.inputs["n"]}
+
+    house, before = House(tmp_path, one=counts), threading.active_count()
+    parent = PARENT.replace("inputBindings: {n: 5}", 'forEach: "{{ range(0, 1000) }}", inputBindings: {n: "{{ item }}"}')
+    execution = house.start(parent).wait(240)
+    assert execution.outputs == {"n": list(range(1000))} and len(execution.children) == 1000
+    assert most[0] < before + 200
+    house.close()
+
+
 # --- what is wrong -------------------------------------------------------------------------------------------------------
 
 
@@ -409,6 +427,14 @@ def test_a_cancel_of_the_parent_cancels_the_child_with_its_clean_up(house: House
     [record] = execution.children
     assert (execution.status, execution.nodes["score"].state, record.status) == ("cancelled", "cancelled", "cancelled")
     assert house.runs() == ["two"], "whoever waits for the parent has waited for its child's clean-up"
+
+
+@pytest.mark.trust("F42")
+def test_who_waits_for_a_cancelled_parent_does_not_wait_for_people_of_its_child(house: House) -> None:
+    text = "name: parent\nnodes: [{id: score, type: subpipeline, pipeline: child.yaml, onParentCancel: wait}]"
+    execution = house.start(text, WAITS).wait(PATIENCE, or_waiting=True)
+    execution.cancel().wait(PATIENCE)
+    assert [child.status for child in execution.children] == ["waiting"]
 
 
 @pytest.mark.trust("F42")

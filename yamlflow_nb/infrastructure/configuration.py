@@ -123,7 +123,7 @@ def _pool(name: str, told: Any) -> PoolSize:
         memory = None if size.get("memory") is None else amount(size["memory"])
         return PoolSize(float(size.get("slots", "inf")), memory)
     except (TypeError, ValueError) as error:
-        told = 'write slots, or {slots = 2, memory = "24GiB"}'
+        told = "write slots, or {slots = 2, memory = \"24GiB\"}"
         raise ConfigurationError(f"the pool `{name}` of [pools] has no size: {error}; {told}") from None
 
 

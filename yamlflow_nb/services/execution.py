@@ -259,11 +259,14 @@ class Execution:
         return self
 
     def _wait_for_children(self, run: Run, until: float | None) -> None:
-        """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it."""
+        """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it. One that
+        only waits for people can be gone on with by anyone."""
         for child in tuple(run.children) if run.is_over else ():
-            while not child.wait(_AWAKE if until is None else min(_AWAKE, max(0.0, until - time.monotonic()))):
-                if until is not None and time.monotonic() >= until:
+            while child.state.status == "running":
+                left = _AWAKE if until is None else until - time.monotonic()
+                if left <= 0:
                     return
+                child.wait_for_change(child.version, min(_AWAKE, left))
             self._wait_for_children(child, until)
 
     @property
