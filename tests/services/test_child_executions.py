@@ -359,6 +359,7 @@ def test_a_child_that_waits_makes_its_parent_wait(house: House) -> None:
     assert (execution.status, execution.waiting_for, execution.nodes["score"].state) == ("waiting", ["score"], "waiting")
     told = next(event for event in execution.events if event.type == "score.waiting").payload
     assert told == {"child": execution.children[0].id, "for": ["custom.go"]}
+    assert f"because: its child `{execution.children[0].id}` waits for custom.go" in execution.why("score")
     house.service.send_event("go")
     assert execution.wait(PATIENCE).status == "completed", "an event without an id reaches the child that waits for it"
 

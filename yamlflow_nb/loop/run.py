@@ -28,7 +28,8 @@ class Run:
     ``state`` is advanced by the loop's thread alone; others read it holding ``lock``, so that they see whole turns that are
     in the store. ``version`` counts the changes. ``lost`` is why the process gave it up, when it did. ``epoch`` is the lease
     under which it is driven, ``facts`` how many of its facts are in the store, ``held`` the reason while its last turn waits
-    for the store to take it. ``children`` are those of its nodes that this process drives and that have not ended.
+    for the store to take it. ``children`` are those of its nodes that this process drives and that have not ended, each
+    with whether it was called off and does not know it yet.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Run:
         self._ended = threading.Event()
         self._when_ended: list[Callable[[], None]] = []
         self._watching: list[Callable[[], None]] = []
-        self.children: set[Run] = set()
+        self.children: dict[Run, Callable[[], bool]] = {}
 
     @property
     def id(self) -> str:
@@ -59,6 +60,12 @@ class Run:
     @property
     def plan(self) -> ExecutionPlan:
         return self.state.plan
+
+    @property
+    def status(self) -> str:
+        """As it stood after the last whole turn."""
+        with self.lock:
+            return self.state.status
 
     @property
     def is_over(self) -> bool:

@@ -96,6 +96,7 @@ def start_again(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | 
         items.wait(state, run, item, False)
     elif run.state == "waiting":
         state.move(run, "running")
+        run.why = None
     if key is None or not _resolved(state, run, slot, item):
         return
     inputs, slot.inputs = slot.inputs or {}, None
@@ -144,6 +145,7 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     run, slot = found
     item = fact.attempt.item
     slot.attempt = None
+    run.why = None
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
@@ -371,10 +373,19 @@ def set_waiting(state: ExecutionState, fact: TaskWaiting) -> None:
     elif not fact.resumed and run.state == "running":
         state.move(run, "waiting")
         state.store_node_event(run, "waiting", dict(fact.told))
+        run.why = _awaited(fact.told)
         if fact.people:
             state.open_to_people(run)
     elif fact.resumed and run.state == "waiting":
         state.move(run, "running")
+        run.why = None
+
+
+def _awaited(told: Mapping[str, Any]) -> str | None:
+    """``its child `20261124-1` waits for custom.go``"""
+    if "child" not in told:
+        return None
+    return f"its child `{told['child']}` waits" + (f" for {', '.join(told['for'])}" if told.get("for") else "")
 
 
 def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:

@@ -43,6 +43,7 @@ class AttachedChild:
         self._waits = False
         self._parent: Run | None = None
         self._paused = False
+        self._told_off = False
 
     # --- which one ---------------------------------------------------------------------------------------------------
 
@@ -108,11 +109,11 @@ class AttachedChild:
             self._parent = parent
             parent.watch(self._parent_changed)
         if parent is not None and run is not None:
-            parent.children.add(run)
+            parent.children[run] = self._is_called_off
         if run is None:
             house.lookout.watch(execution_id, self._seen)
         else:
-            run.watch(lambda: self._tell_waiting(run.state.status, run.state.reason, run.state))
+            run.watch(lambda: self._changed(run))
             run.when_over(lambda: self._over(run))
 
     def _seen(self, standing: Standing | None) -> bool:
@@ -128,12 +129,17 @@ class AttachedChild:
     def _over(self, run: Run) -> None:
         """It has ended, or this process had to give it up."""
         if self._parent is not None:
-            self._parent.children.discard(run)
+            self._parent.children.pop(run, None)
         if run.lost is None:
             self._state = run.state
             self._there()
         elif not isinstance(run.lost, LoopClosed):
             in_own_thread(self._guarded(lambda: self._follow(self._id)))
+
+    def _changed(self, run: Run) -> None:
+        with run.lock:  # in the middle of a turn it may look as if nothing were at work
+            status, reason = run.state.status, run.state.reason
+        self._tell_waiting(status, reason, run.state)
 
     def _tell_waiting(self, status: str, reason: str | None, state: ExecutionState | None) -> None:
         waits = status in _OUTSIDE and reason not in (QUEUED, WORKER)  # one that is only queued moves by itself
@@ -197,6 +203,10 @@ class AttachedChild:
         """The attempt was called off."""
         if self._cancels and self._id:
             self._quietly(lambda: self._house.cancel(self._id, self._work.execution_id))
+        self._told_off = True
+
+    def _is_called_off(self) -> bool:
+        return self._cancels and self._work.stopped() and not self._told_off
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
         """What is done later fails the attempt as it would have failed it at once."""

@@ -261,8 +261,8 @@ class Execution:
     def _wait_for_children(self, run: Run, until: float | None) -> None:
         """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it. One that
         only waits for people can be gone on with by anyone."""
-        for child in tuple(run.children) if run.is_over else ():
-            while child.state.status == "running":
+        for child, is_called_off in tuple(run.children.items()) if run.is_over else ():
+            while not child.is_over and (child.status == "running" or is_called_off()):
                 left = _AWAKE if until is None else until - time.monotonic()
                 if left <= 0:
                     return
