@@ -209,11 +209,12 @@ class AttachedChild:
         return self._cancels and self._work.stopped() and not self._told_off
 
     def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
-        """What is done later fails the attempt as it would have failed it at once."""
+        """What is done later fails the attempt as it would have failed it at once; for one that was called off nothing is done."""
 
         def guarded() -> None:
             try:
-                call()
+                if not self._work.stopped():
+                    call()
             except BaseException as error:
                 self._there(error)
 
