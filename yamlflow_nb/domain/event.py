@@ -44,8 +44,9 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "cancelled"]
-"""``cancelled``: a person ended it, so that it is not tried again."""
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs", "cancelled"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept. ``cancelled``: a person ended it,
+so that it is not tried again."""
 
 
 @value
@@ -90,6 +91,16 @@ class TaskOutputSet:
     at: float
     attempt: AttemptKey
     outputs: Mapping[str, Any]
+
+
+@value
+class TaskNoted:
+    """What an attempt met that its reader should know: a file that was changed since the attempt before, a process that did not
+    end. It changes nothing."""
+
+    at: float
+    attempt: AttemptKey
+    text: str
 
 
 @value
@@ -219,7 +230,7 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
     RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

@@ -62,6 +62,9 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+_SET_ASIDE = """
+CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
 # A child is an execution like any other that knows whose node it is; what was published only ever grows.
 _CHILDREN = """
 ALTER TABLE executions ADD COLUMN parent_id TEXT;
@@ -95,7 +98,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_CHILDREN),
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CHILDREN),
 }  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
