@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from yamlflow_nb.executors.installed import Plugins, installed_plugins
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+    from yamlflow_nb.domain.ports.children import Children
     from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
@@ -79,15 +82,18 @@ class InstalledExecutors(Mapping[str, "TaskExecutor"]):
         return len(self._made)
 
 
-def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> InstalledExecutors:
-    """An executor for each type that can run in this process; ``settings`` has their connections and secrets. Plugins are not
-    among what it lists, so that a start need not search for them."""
+def executors(
+    artifacts: ArtifactStore, settings: Settings | None = None, children: Callable[[], Children] | None = None
+) -> InstalledExecutors:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets, ``children`` starts
+    pipelines that are nodes. Plugins are not among what it lists, so that a start need not search for them."""
     from yamlflow_nb.domain.ports.settings import NoSettings
     from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
+    from yamlflow_nb.executors.subpipeline import SubPipelineExecutor
     from yamlflow_nb.executors.wait import WaitExecutor
 
     ours: dict[str, TaskExecutor] = {
@@ -96,6 +102,7 @@ def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> Ins
         "python": PythonExecutor(artifacts, settings),
         "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
+        "subpipeline": SubPipelineExecutor(children),
         "wait": WaitExecutor(),
     }
     return InstalledExecutors(ours, settings or NoSettings())

@@ -61,7 +61,7 @@ class ItemRun:
 class Fan:
     """The items of a ``forEach`` node."""
 
-    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped")
+    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped", "waiting")
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
@@ -73,6 +73,8 @@ class Fan:
         self.failed = 0
         self.concluded = False
         self.stopped = False
+        self.waiting: set[int] = set()
+        """Items that only people or events can move, of those at work."""
 
 
 class NodeRun(ItemRun):

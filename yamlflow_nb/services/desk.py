@@ -34,6 +34,8 @@ from yamlflow_nb.services.pipeline_source import PipelineSource
 ANSWER_SECONDS = 5.0
 """How long whoever asks another process waits for its answer."""
 QUARANTINED = "quarantined"
+MOST_LOADS = 3
+"""How many processes may die of an execution before they have moved it; then it is set aside."""
 
 
 class Desk:
@@ -76,6 +78,10 @@ class Desk:
             return "paused", QUARANTINED
         waits = standing.owner is None and standing.reason == WORKER
         return (status, reason) if waits or self._loop.tenure.is_driven(standing) else ("interrupted", reason)
+
+    def children(self, execution_id: str) -> list[ExecutionRecord]:
+        """What the nodes of an execution have started, as others see it."""
+        return [self.as_seen(record) for record in self._repository.children(execution_id)]
 
     # --- commands --------------------------------------------------------------------------------------------------
 
@@ -170,6 +176,10 @@ class Desk:
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
+        if standing.loads >= MOST_LOADS and not force and not self._loop.tenure.is_driven(standing):
+            error = set_aside(execution_id, f"{standing.loads} processes in a row ended while they loaded it")
+            self._set_aside(execution_id, error)
+            raise error
         if standing.reason == QUARANTINED and not force:
             raise set_aside(execution_id, self._repository.why_set_aside(execution_id))
         tenure = self._loop.tenure
@@ -219,12 +229,12 @@ class Desk:
         """The plan of the definition with which it was started, whatever has become of the file since."""
         source = PipelineSource(record.definition, record.source_name, Path(record.folder))
         try:
-            definition = self._pipelines.load_source(source, with_files=False)
+            plan = self._pipelines.stored_plan(source, record.pins)
         except DefinitionError as error:
             raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
-        if record.definition_hash not in ("", definition.content_hash):
+        if record.definition_hash not in ("", plan.definition.content_hash):
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
-        return self._pipelines.plan(definition)
+        return plan
 
     def why_set_aside(self, execution_id: str) -> str | None:
         """Why it was set aside; None where it was not, or nobody wrote it down."""
