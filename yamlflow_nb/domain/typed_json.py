@@ -22,6 +22,10 @@ _MOST_BITS = 14_000
 """Of an integer: Python itself writes and reads none of more than 4,300 digits."""
 _WORD = 1 << 64
 _GLANCE = 4
+SMALL_BYTES = 64
+"""What no small value takes more of, written out."""
+_SMALL_TEXT = SMALL_BYTES // 6 - 1
+"""Characters: JSON writes a control character as six."""
 _READERS: dict[str, Callable[[str], Any]] = {
     "datetime": dt.datetime.fromisoformat, "date": dt.date.fromisoformat, "decimal": Decimal, "uuid": UUID,
     "bytes": base64.b64decode, "float": float,
@@ -52,6 +56,16 @@ def loads(text: str) -> Any:
     return _decode(text)
 
 
+def is_small(value: Any) -> bool:
+    """Whether a value is, at a glance, one that may enter the pool, that nobody can change, and that comes back as itself."""
+    kind = type(value)
+    if kind is int:
+        return bool(-_WORD < value < _WORD)
+    if kind is str:
+        return len(value) <= _SMALL_TEXT and value.isascii()
+    return kind is bool or value is None or (kind is float and math.isfinite(value))
+
+
 def _opened(mapping: dict[str, Any]) -> Any:
     kind = mapping.get(_MARK)
     if kind is None or len(mapping) != 2:
@@ -73,11 +87,19 @@ def _is_plain(value: Any, depth: int) -> bool:
         return bool(-_WORD < value < _WORD)
     if kind is float:
         return math.isfinite(value)
+    if depth >= _GLANCE:
+        return False
     if kind is dict:
-        return depth < _GLANCE and all(
-            type(key) is str and key != _MARK and _is_plain(item, depth + 1) for key, item in value.items()
-        )
-    return kind is list and depth < _GLANCE and all(_is_plain(item, depth + 1) for item in value)
+        for key, item in value.items():
+            if type(key) is not str or key == _MARK or not _is_plain(item, depth + 1):
+                return False
+        return True
+    if kind is list:
+        for item in value:
+            if not _is_plain(item, depth + 1):
+                return False
+        return True
+    return False
 
 
 def _envelope(kind: str, text: str) -> dict[str, str]:

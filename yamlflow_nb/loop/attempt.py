@@ -25,18 +25,24 @@ from yamlflow_nb.loop.stop_signal import StopSignal
 from yamlflow_nb.loop.used_files import UsedFiles
 
 
+_NOT_YET = Path()
+
+
 class _Begun(Work):
-    """An attempt's folder is made when somebody first asks for it: most attempts leave nothing behind, and to make a folder
-    takes longer than to decide and commit a result."""
+    """An attempt's folder is named and made when somebody first asks for it: most attempts leave nothing behind, and to make a
+    folder takes longer than to decide and commit a result."""
+
+    own_folder: Callable[[], Path]
 
     @property
     def run_folder(self) -> Path:
-        self._run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._run_folder
+        folder = self.own_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     @run_folder.setter
     def run_folder(self, folder: Path) -> None:
-        self._run_folder = folder
+        """``own_folder`` says where it is."""
 
 
 class AttemptJob:
@@ -59,13 +65,13 @@ class AttemptJob:
         self._executor = executor
         self._artifacts = artifacts
         self._clock = clock
-        self._folder = attempt_folder(runs_folder, run.id, start.attempt)
+        self._runs_folder = runs_folder
         self._tell = tell
         self._may_start = may_start
         self._emitted = 0
         self._mask = Mask()
-        self._log_file = LogFile(self._folder, clock.now)
-        self._files = UsedFiles(self._folder, lambda: earlier_attempts(self._folder), self._note)
+        self._log_file = LogFile(self._own_folder, clock.now)
+        self._files = UsedFiles(self._own_folder, self._earlier, self._note)
         self._early: dict[str, Any] = {}
         self._stop = StopSignal()
 
@@ -106,11 +112,10 @@ class AttemptJob:
             self._log_file.close()
         return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
 
-    def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    def _kept(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
-        shown = {name: self._mask.value(value) for name, value in outputs.items()}
-        kept = keep_outputs(shown, self._planned.outputs, self._artifacts, self._folder)
-        return {name: self._mask.value(value) for name, value in kept.items()}
+        shown = self._mask.values(outputs)
+        return self._mask.values(keep_outputs(shown, self._planned.outputs, self._artifacts, self._own_folder))
 
     def _told(self, message: str) -> str:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
@@ -135,7 +140,7 @@ class AttemptJob:
                 return f"output `{name}` ({declared.type}) was declared, but not set"
         return None
 
-    def _kept_of_failed(self, failure: TaskFailed) -> dict[str, Any]:
+    def _kept_of_failed(self, failure: TaskFailed) -> Mapping[str, Any]:
         """What a failed attempt had set is for ``retryWhen`` to look at; what cannot be kept of it is let go."""
         try:
             return self._kept(failure.outputs)
@@ -145,15 +150,15 @@ class AttemptJob:
     # --- while it runs ---------------------------------------------------------------------------------------------
 
     def _work(self) -> Work:
-        return _Begun(
+        work = _Begun(
             execution_id=self._run.id,
             attempt=self._start.attempt,
             type=self._start.type,
             inputs=self._start.inputs,
             fields=self._start.fields,
             declared=self._planned.outputs,
-            folder=Path(self._run.record.folder),
-            run_folder=self._folder,
+            folder=self._run.folder,
+            run_folder=_NOT_YET,
             namespace=self._run.namespace,
             emit=self._emit,
             output=self._output,
@@ -164,10 +169,18 @@ class AttemptJob:
             hide=self._mask.add,
             masked=self._mask.text,
             secret_names=_secret_names(self._planned),
-            earlier=lambda: earlier_attempts(self._folder),
+            earlier=self._earlier,
             stopped=self._stop.is_set,
             on_stop=self._stop.on_stop,
         )
+        work.own_folder = self._own_folder
+        return work
+
+    def _own_folder(self) -> Path:
+        return attempt_folder(self._runs_folder, self._run.id, self._start.attempt)
+
+    def _earlier(self) -> list[Path]:
+        return earlier_attempts(self._own_folder())
 
     def _emit(self, name: str, payload: Mapping[str, Any]) -> None:
         if name not in self._planned.emits:
@@ -176,7 +189,7 @@ class AttemptJob:
         self._emitted += 1
         if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
             raise TaskFailed("TooManyEvents", self._run.limit.told())
-        kept = keep_outputs(payload, {}, self._artifacts, self._folder)
+        kept = keep_outputs(payload, {}, self._artifacts, self._own_folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ _NAME = "files.json"
 class UsedFiles:
     """The notebook, query or program of one attempt, path → SHA-256, kept as ``files.json`` in the attempt's folder."""
 
-    def __init__(self, folder: Path, earlier: Callable[[], list[Path]], note: Callable[[str], None]) -> None:
+    def __init__(self, folder: Callable[[], Path], earlier: Callable[[], list[Path]], note: Callable[[str], None]) -> None:
         self._folder = folder
         self._earlier = earlier
         self._note = note
@@ -27,15 +27,16 @@ class UsedFiles:
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             self.hashes[str(path)] = digest
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            scratch = self._folder / f".{_NAME}"
+            folder = self._folder()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch = folder / f".{_NAME}"
             scratch.write_text(json.dumps(self.hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            os.replace(scratch, self._folder / _NAME)
-        for folder in self._earlier():
-            before = _read(folder).get(str(path))
+            os.replace(scratch, folder / _NAME)
+        for other in self._earlier():
+            before = _read(other).get(str(path))
             if before is not None:
                 if before != digest:
-                    self._note(f"{path.name} was changed since attempt {folder.name} ({before[:12]} → {digest[:12]})")
+                    self._note(f"{path.name} was changed since attempt {other.name} ({before[:12]} → {digest[:12]})")
                 return
 
 

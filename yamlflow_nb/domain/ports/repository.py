@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
@@ -40,8 +40,7 @@ class ExecutionRecord:
     ring: str | None = None
 
 
-@dataclass
-class NodeRecord:
+class NodeRecord(NamedTuple):
     """One node of an execution as the store keeps it."""
 
     node: str
