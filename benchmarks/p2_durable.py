@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import tempfile
 import time
@@ -50,7 +51,8 @@ def in_turns(one: Callable[[], float], other: Callable[[], float], times: int) -
 
 
 def durable(text: str) -> float:
-    """A run with no-op Python nodes on a store of its own; reading and planning the text apart."""
+    """A run with no-op Python nodes on a store of its own; reading and planning the text apart, and what these leave to the
+    cycle collector."""
     from yamlflow_nb.domain.event import Started
     from yamlflow_nb.domain.ports.repository import ExecutionRecord
     from yamlflow_nb.domain.work import Work
@@ -77,6 +79,7 @@ def durable(text: str) -> float:
         clock = SystemClock()
         loop = KernelLoop(store, {"python": Nothing()}, LocalArtifacts(Path(folder)), clock, runs_folder=Path(folder) / "runs")
         record = ExecutionRecord("e1", "p", None, "", text, "", "", "", {}, "running", None, "", clock.now())
+        gc.collect()
         start = time.perf_counter()
         run_ = loop.start(record, made, Started(clock.now()))
         run_.wait()
@@ -95,6 +98,7 @@ def bare_sqlite(sizes: Iterable[int]) -> float:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(_TABLES)
+        gc.collect()
         start, number, node = time.perf_counter(), 0, 0
         for size in sizes:
             events, states, values = [], [], []

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from json.encoder import c_make_encoder, encode_basestring_ascii
 from typing import Any
 from uuid import UUID
 
@@ -73,9 +74,18 @@ def _opened(mapping: dict[str, Any]) -> Any:
     return dict(mapping["v"]) if kind == "mapping" else _READERS[kind](mapping["v"])
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+def _made_once() -> Callable[[Any], str]:
+    """A commit writes thousands of small values, and ``JSONEncoder.encode`` makes for each what encodes it: that takes longer
+    than using it."""
+    encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False)
+    if c_make_encoder is None:
+        return encoder.encode
+    parts = c_make_encoder(None, encoder.default, encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = _made_once()
 _decode = json.JSONDecoder(object_hook=_opened).decode
-# Made once: a commit writes thousands of small values, and making an encoder takes longer than using it.
 
 
 def _is_plain(value: Any, depth: int) -> bool:

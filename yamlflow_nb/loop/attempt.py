@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,10 @@ class _Begun(Work):
 
 
 class AttemptJob:
-    """What a worker thread does with a ``StartTask``. It writes no state: it tells facts, the last being the result."""
+    """What a worker thread does with a ``StartTask``. It writes no state: it tells facts, the last being the result.
+
+    Nothing that it holds refers back to it: jobs are many, and one in a circle would stay until the cycle collector comes.
+    """
 
     def __init__(
         self,
@@ -65,13 +69,13 @@ class AttemptJob:
         self._executor = executor
         self._artifacts = artifacts
         self._clock = clock
-        self._runs_folder = runs_folder
+        self._folder = partial(attempt_folder, runs_folder, run.id, start.attempt)
         self._tell = tell
         self._may_start = may_start
         self._emitted = 0
         self._mask = Mask()
-        self._log_file = LogFile(self._own_folder, clock.now)
-        self._files = UsedFiles(self._own_folder, self._earlier, self._note)
+        self._log_file = LogFile(self._folder, clock.now)
+        self._files = UsedFiles(self._folder)
         self._early: dict[str, Any] = {}
         self._stop = StopSignal()
 
@@ -115,7 +119,7 @@ class AttemptJob:
     def _kept(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
         shown = self._mask.values(outputs)
-        return self._mask.values(keep_outputs(shown, self._planned.outputs, self._artifacts, self._own_folder))
+        return self._mask.values(keep_outputs(shown, self._planned.outputs, self._artifacts, self._folder))
 
     def _told(self, message: str) -> str:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
@@ -165,7 +169,7 @@ class AttemptJob:
             progress=self._progress,
             log=self._log,
             note=self._note,
-            used=self._files.add,
+            used=self._used,
             hide=self._mask.add,
             masked=self._mask.text,
             secret_names=_secret_names(self._planned),
@@ -173,14 +177,16 @@ class AttemptJob:
             stopped=self._stop.is_set,
             on_stop=self._stop.on_stop,
         )
-        work.own_folder = self._own_folder
+        work.own_folder = self._folder
         return work
 
-    def _own_folder(self) -> Path:
-        return attempt_folder(self._runs_folder, self._run.id, self._start.attempt)
-
     def _earlier(self) -> list[Path]:
-        return earlier_attempts(self._own_folder())
+        return earlier_attempts(self._folder())
+
+    def _used(self, path: Path, data: bytes) -> None:
+        change = self._files.add(path, data, self._earlier)
+        if change is not None:
+            self._note(change)
 
     def _emit(self, name: str, payload: Mapping[str, Any]) -> None:
         if name not in self._planned.emits:
@@ -189,7 +195,7 @@ class AttemptJob:
         self._emitted += 1
         if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
             raise TaskFailed("TooManyEvents", self._run.limit.told())
-        kept = keep_outputs(payload, {}, self._artifacts, self._own_folder)
+        kept = keep_outputs(payload, {}, self._artifacts, self._folder)
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:
