@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from json.encoder import c_make_encoder, encode_basestring_ascii
+from json import encoder as encoders
 from typing import Any
 from uuid import UUID
 
@@ -78,9 +78,10 @@ def _made_once() -> Callable[[Any], str]:
     """A commit writes thousands of small values, and ``JSONEncoder.encode`` makes for each what encodes it: that takes longer
     than using it."""
     encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False)
-    if c_make_encoder is None:
+    make = getattr(encoders, "c_make_encoder", None)
+    if make is None:
         return encoder.encode
-    parts = c_make_encoder(None, encoder.default, encode_basestring_ascii, None, ":", ",", False, False, False)
+    parts = make(None, encoder.default, encoders.encode_basestring_ascii, None, ":", ",", False, False, False)
     return lambda value: "".join(parts(value, 0))
 
 
@@ -99,13 +100,14 @@ def _is_plain(value: Any, depth: int) -> bool:
         return math.isfinite(value)
     if depth >= _GLANCE:
         return False
+    # Loops, not `all(...)`: a generator for each small mapping would take longer than looking at what is in it.
     if kind is dict:
-        for key, item in value.items():
+        for key, item in value.items():  # noqa: SIM110
             if type(key) is not str or key == _MARK or not _is_plain(item, depth + 1):
                 return False
         return True
     if kind is list:
-        for item in value:
+        for item in value:  # noqa: SIM110
             if not _is_plain(item, depth + 1):
                 return False
         return True

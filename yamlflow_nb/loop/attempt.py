@@ -25,7 +25,6 @@ from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal
 from yamlflow_nb.loop.used_files import UsedFiles
 
-
 _NOT_YET = Path()
 
 

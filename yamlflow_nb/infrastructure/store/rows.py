@@ -34,7 +34,8 @@ class Rows:
 
 
 def _facts(commit: Commit) -> list[Any]:
-    key, values = commit.execution_id, []
+    key = commit.execution_id
+    values: list[Any] = []
     for number, fact in enumerate(commit.facts, start=commit.first):
         kind, body = encode(fact)
         values += key, number, kind, fact.at, body
@@ -43,7 +44,8 @@ def _facts(commit: Commit) -> list[Any]:
 
 def _events(commit: Commit) -> list[Any]:
     """Events that a node's end stores share one payload, which is written out once."""
-    key, values = commit.execution_id, []
+    key = commit.execution_id
+    values: list[Any] = []
     last: Any = None
     text = ""
     for number, at, kind, source, payload, round_ in commit.events:
@@ -54,7 +56,8 @@ def _events(commit: Commit) -> list[Any]:
 
 
 def _nodes(commit: Commit) -> list[Any]:
-    key, values = commit.execution_id, []
+    key = commit.execution_id
+    values: list[Any] = []
     for node in commit.nodes:
         values.append(key)
         values += node
@@ -62,7 +65,8 @@ def _nodes(commit: Commit) -> list[Any]:
 
 
 def _variables(commit: Commit) -> list[Any]:
-    key, values = commit.execution_id, []
+    key = commit.execution_id
+    values: list[Any] = []
     for scope, name, value in commit.variables:
         values += key, scope, name, dumps(value)
     return values
