@@ -6,12 +6,16 @@ import gc
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Report, Row, growth, slope
 from benchmarks.pipelines import SHAPES, WIDTH
+
+if TYPE_CHECKING:
+    from yamlflow_nb.domain.work import Work
 
 TARGETS = {"chain": 1.5, "fan-out/in": 3.0, "layered": 2.0}
 _TABLES = """
@@ -50,12 +54,21 @@ def in_turns(one: Callable[[], float], other: Callable[[], float], times: int) -
     return taken
 
 
-def durable(text: str) -> float:
+class Nothing:
+    """An executor of ``python`` nodes that does nothing."""
+
+    api = 1
+
+    def execute(self, work: Work) -> Mapping[str, Any]:
+        """No work, one output."""
+        return {"n": 1}
+
+
+def durable(text: str, executor: Any = None) -> float:
     """A run with no-op Python nodes on a store of its own; reading and planning the text apart, and what these leave to the
     cycle collector."""
     from yamlflow_nb.domain.event import Started
     from yamlflow_nb.domain.ports.repository import ExecutionRecord
-    from yamlflow_nb.domain.work import Work
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -64,20 +77,13 @@ def durable(text: str) -> float:
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.planning import plan
 
-    class Nothing:
-        api = 1
-        task_type = task_types()["python"]
-
-        def execute(self, work: Work) -> dict[str, int]:
-            return {"n": 1}
-
     definition, _ = validate_text(text, task_types())
     assert definition is not None
     made = plan(definition, task_types())
     with tempfile.TemporaryDirectory() as folder:
         store = SQLiteRepository(Path(folder) / "store.db")
-        clock = SystemClock()
-        loop = KernelLoop(store, {"python": Nothing()}, LocalArtifacts(Path(folder)), clock, runs_folder=Path(folder) / "runs")
+        clock, artifacts = SystemClock(), LocalArtifacts(Path(folder))
+        loop = KernelLoop(store, {"python": executor or Nothing()}, artifacts, clock, runs_folder=Path(folder) / "runs")
         record = ExecutionRecord("e1", "p", None, "", text, "", "", "", {}, "running", None, "", clock.now())
         gc.collect()
         start = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,38 +46,47 @@ class _Begun(Work):
         """``own_folder`` says where it is."""
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What every attempt of a loop meets. ``tell`` brings facts to the loop; ``may_start`` waits until the lease is sure."""
+
+    artifacts: ArtifactStore
+    clock: Clock
+    runs_folder: Path
+    tell: Callable[[str, Fact], None]
+    may_start: Callable[[Run], bool] = lambda run: True
+
+
 class AttemptJob:
     """What a worker thread does with a ``StartTask``. It writes no state: it tells facts, the last being the result.
 
-    Nothing that it holds refers back to it: jobs are many, and one in a circle would stay until the cycle collector comes.
+    Ten thousand may wait for a worker: what only one at work needs is made when it begins, and nothing that it holds refers
+    back to it, since what stands in a circle stays until the cycle collector comes.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        start: StartTask,
-        executor: TaskExecutor,
-        artifacts: ArtifactStore,
-        clock: Clock,
-        runs_folder: Path,
-        tell: Callable[[str, Fact], None],
-        may_start: Callable[[Run], bool] = lambda run: True,
-    ) -> None:
+    _planned: PlannedNode
+    _mask: Mask
+    _log_file: LogFile
+    _files: UsedFiles
+    _early: dict[str, Any]
+    _emitted: int
+
+    def __init__(self, run: Run, start: StartTask, executor: TaskExecutor, around: Surroundings) -> None:
         self._run = run
         self._start = start
-        self._planned: PlannedNode = run.state.nodes[start.attempt.node].planned
         self._executor = executor
-        self._artifacts = artifacts
-        self._clock = clock
-        self._folder = partial(attempt_folder, runs_folder, run.id, start.attempt)
-        self._tell = tell
-        self._may_start = may_start
-        self._emitted = 0
-        self._mask = Mask()
-        self._log_file = LogFile(self._folder, clock.now)
-        self._files = UsedFiles(self._folder)
-        self._early: dict[str, Any] = {}
+        self._around = around
         self._stop = StopSignal()
+
+    def _begin(self) -> None:
+        key = self._start.attempt
+        self._planned = self._run.state.nodes[key.node].planned
+        self._folder = partial(attempt_folder, self._around.runs_folder, self._run.id, key)
+        self._mask = Mask()
+        self._log_file = LogFile(self._folder, self._around.clock.now)
+        self._files = UsedFiles(self._folder)
+        self._early = {}
+        self._emitted = 0
 
     @property
     def stopped(self) -> bool:
@@ -87,10 +97,11 @@ class AttemptJob:
         self._stop.set()
 
     def __call__(self) -> None:
-        if not self.stopped and self._may_start(self._run) and not self.stopped:
+        if not self.stopped and self._around.may_start(self._run) and not self.stopped:
             crash_point("task-started")
+            self._begin()
             fact = self._result()
-            self._tell(self._run.id, fact)
+            self._around.tell(self._run.id, fact)
             crash_point("result-told")
 
     def _result(self) -> TaskFinished:
@@ -107,18 +118,18 @@ class AttemptJob:
         except TaskFailed as failure:
             error = TaskError(failure.kind, self._told(failure.message))
             kept, code = self._kept_of_failed(failure), failure.exit_code
-            return TaskFinished(self._clock.now(), key, "failed", kept, error, code, self._files.hashes)
+            return TaskFinished(self._around.clock.now(), key, "failed", kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
             text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
-            return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
+            return TaskFinished(self._around.clock.now(), key, "failed", {}, text, None, self._files.hashes)
         finally:
             self._log_file.close()
-        return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
+        return TaskFinished(self._around.clock.now(), key, "completed", kept, None, None, self._files.hashes)
 
     def _kept(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
         shown = self._mask.values(outputs)
-        return self._mask.values(keep_outputs(shown, self._planned.outputs, self._artifacts, self._folder))
+        return self._mask.values(keep_outputs(shown, self._planned.outputs, self._around.artifacts, self._folder))
 
     def _told(self, message: str) -> str:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
@@ -194,13 +205,13 @@ class AttemptJob:
         self._emitted += 1
         if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
             raise TaskFailed("TooManyEvents", self._run.limit.told())
-        kept = keep_outputs(payload, {}, self._artifacts, self._folder)
-        self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
+        kept = keep_outputs(payload, {}, self._around.artifacts, self._folder)
+        self._around.tell(self._run.id, TaskEmitted(self._around.clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:
         kept = self._kept(values)
         self._early.update(kept)
-        self._tell(self._run.id, TaskOutputSet(self._clock.now(), self._start.attempt, kept))
+        self._around.tell(self._run.id, TaskOutputSet(self._around.clock.now(), self._start.attempt, kept))
 
     def _progress(self, done: float, total: float | None, text: str) -> None:
         if not self.stopped:

@@ -14,7 +14,7 @@ from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
-from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.attempt import AttemptJob, Surroundings
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.workers import Workers
 
@@ -47,14 +47,10 @@ class CarryOut:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
-        self._artifacts = artifacts
-        self._clock = clock
+        self._around = Surroundings(artifacts, clock, runs_folder, tell, may_start)
         self._agenda = agenda
         self._workers = workers
-        self._runs_folder = runs_folder
-        self._tell = tell
         self._chance = chance
-        self._may_start = may_start
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
 
     def carry_out(self, run: Run, decision: Decision) -> None:
@@ -116,9 +112,9 @@ class CarryOut:
             return
         elif executor is None:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
-            self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
+            self._around.tell(run.id, TaskFinished(self._around.clock.now(), key, "failed", {}, error))
         else:
-            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
+            job = AttemptJob(run, start, executor, self._around)
             self._jobs[run.id, key] = job
             self._workers.submit(job)
             crash_point("task-submitted")

@@ -44,6 +44,9 @@ def keep_outputs(
     Raises ``TaskFailed`` of kind ``OutputError`` that names the output which cannot be kept, before anything is written.
     ``folder`` gives the one that takes what has to lie in a file on its way into the artifacts.
     """
+    small = {name: value for name, value in outputs.items() if type(name) is str and is_small(value)}
+    if len(small) == len(outputs) <= INLINE_BYTES_OF_A_NODE // SMALL_BYTES:
+        return small
     found: dict[str, _Kept] = {}
     for name, value in outputs.items():
         if not isinstance(name, str):
@@ -59,8 +62,6 @@ def keep_outputs(
 
 
 def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Callable[[], Path]) -> _Kept:
-    if is_small(value):
-        return _Kept(value, SMALL_BYTES)
     if isinstance(value, Path):
         if not value.is_file():
             raise TaskFailed("OutputError", f"output `{name}` names a file that is not there: {value}")

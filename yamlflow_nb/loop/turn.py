@@ -163,7 +163,9 @@ class TurnTaker:
             return
         if isinstance(fact, TaskFinished):
             self._carry.finished(run.id, fact.attempt)
-        draft = made.drafts.setdefault(run.id, Draft(run))
+        draft = made.drafts.get(run.id)
+        if draft is None:
+            draft = made.drafts[run.id] = Draft(run)
         fact = run.limit.let_in(arrival.fact)
         if fact is None:
             if arrival.request_id is not None:

@@ -31,6 +31,7 @@ class Database:
 
     def __init__(self, path: Path, migrate: Callable[[Database], None], version_of: Callable[[Database], None]) -> None:
         self.path = path
+        self._name = str(path)
         _make(path)
         self.read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         self._lock = threading.RLock()
@@ -134,7 +135,7 @@ class Database:
     def _check_place(self) -> None:
         """An open file takes writes also when it was deleted; nobody would ever see them again."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._name)
         except OSError:
             raise StoreMoved(f"the store {self.path} is gone", "put it back; what ran is in its last state there") from None
         if (found.st_dev, found.st_ino) != self._inode:
