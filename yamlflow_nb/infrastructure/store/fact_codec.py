@@ -16,7 +16,8 @@ _KINDS: dict[str, type] = {
     for kind in (
         event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting, event.TimerFired,
         event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested, event.SkipRequested,
-        event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
+        event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered, event.RoomGranted,
+        event.PlaceGranted, event.PlaceRefused,
     )
 }  # fmt: skip
 _AS_JSON: dict[str, Callable[[Any], Any]] = {"attempt": list, "error": dataclasses.asdict}
