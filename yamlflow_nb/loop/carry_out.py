@@ -80,7 +80,7 @@ class CarryOut:
             run.end()
 
     def leave(self, run: Run, decision: Decision) -> None:
-        """What was decided is not to be done: the execution was given up, or the attempt called off in the same turn."""
+        """What was decided is not to be done, or not any more: the room that it had is free."""
         if isinstance(decision, StartTask):
             self.resources.release(Place(run.id, decision.attempt.node, decision.attempt.item))
 
@@ -122,7 +122,6 @@ class CarryOut:
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
         node = run.state.nodes[key.node]
-        place = Place(run.id, key.node, key.item)
         executor = self._executors.get(start.type)
         foretelling = self._foretelling.get(start.type)
         if foretelling is not None:
@@ -130,15 +129,15 @@ class CarryOut:
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
-            self.resources.release(place)
+            self.leave(run, start)
         elif executor is None:
-            self.resources.release(place)
+            self.leave(run, start)
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._around.tell(run.id, TaskFinished(self._around.clock.now(), key, "failed", {}, error))
         else:
             job = AttemptJob(run, start, executor, self._around)
             self._jobs[run.id, key] = job
-            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, place))
+            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, run, start, job))
             crash_point("task-submitted")
 
     def _ask_room(self, run: Run, asked: AskRoom) -> None:
@@ -147,8 +146,8 @@ class CarryOut:
         pool, size = found or (PoolName("", asked.demand.pool), PoolSize(asked.demand.slots, asked.demand.memory))
         self.resources.ask(Place(run.id, asked.node, asked.item), pool, size, asked.demand, asked.priority)
 
-    def _with_room(self, job: AttemptJob, place: Place) -> None:
+    def _with_room(self, run: Run, start: StartTask, job: AttemptJob) -> None:
         try:
             job()
         finally:
-            self.resources.release(place)
+            self.leave(run, start)

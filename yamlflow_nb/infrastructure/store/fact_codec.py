@@ -46,7 +46,7 @@ def encode(fact: Fact) -> tuple[str, str]:
     values: dict[str, Any] = {}
     for name, default, as_json in _FIELDS[type(fact)]:
         value = getattr(fact, name)
-        if value != default:
+        if default is dataclasses.MISSING or value != default:
             values[name] = value if as_json is None else as_json(value)
     return type(fact).__name__, f"{_HEAD}{dumps(values)}}}"
 
