@@ -23,7 +23,7 @@ class Draft:
         self._facts: list[Fact] = []
         self._events: list[StoredEvent] = []
         self._changed: dict[str, None] = {}
-        self._variables: list[tuple[str, str, Any]] = []
+        self._variables: dict[tuple[str, str], Any] = {}
         self._outputs: Mapping[str, Any] | None = None
 
     def add(self, fact: Fact, turn: Turn, counted: bool, request_id: str | None = None) -> None:
@@ -33,7 +33,8 @@ class Draft:
             self._facts.append(fact)
             self._events += turn.events
             self._changed |= turn.changed
-            self._variables += turn.variables
+            for scope, name, value in turn.variables:
+                self._variables[scope, name] = value
             for decision in turn.decisions:
                 if isinstance(decision, FinishExecution):
                     self._outputs = decision.outputs
@@ -52,7 +53,7 @@ class Draft:
             facts=self._facts,
             events=self._events,
             nodes=node_records(map(state.nodes.__getitem__, self._changed), state.round),
-            variables=self._variables,
+            variables=[(scope, name, value) for (scope, name), value in self._variables.items()],
             status=state.status,
             reason=state.reason,
             round=state.round,

@@ -87,7 +87,7 @@ class Execution:
             self._stored = self._desk.follow(run.record)
         self._stored.look()
         stored = self._stored.run
-        stored.progress, stored.notes, stored.lost = run.progress, run.notes, run.lost
+        stored.progress, stored.lost = run.progress, run.lost
         with stored.lock:
             yield stored
 
@@ -206,6 +206,7 @@ class Execution:
         status, reason = self._standing()
         with self._held_still() as run:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
+            told["set_aside"] = self._desk.why_set_aside(self.id) if reason == QUARANTINED else None
             return snapshot(run) | told
 
     @property
@@ -404,7 +405,7 @@ class Execution:
         """Hand in a command; ``here``: where nobody drives it, it goes on in this process with it."""
         status, reason = self._standing()
         if reason == QUARANTINED:
-            raise set_aside(self.id)
+            raise set_aside(self.id, self._desk.why_set_aside(self.id))
         if status in ("completed", "failed", "cancelled"):
             raise ended(self.id, status)
         unclaimed = status == "waiting" and reason == WORKER and self._follower is not None

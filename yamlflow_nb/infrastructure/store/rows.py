@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from yamlflow_nb.domain.decision import DROPPED
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
@@ -30,6 +31,7 @@ class Rows:
         self.events = _events(commit)
         self.nodes = _nodes(commit)
         self.variables = _variables(commit)
+        self.dropped = [(commit.execution_id, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
@@ -69,7 +71,8 @@ def _variables(commit: Commit) -> list[Any]:
     key = commit.execution_id
     values: list[Any] = []
     for scope, name, value in commit.variables:
-        values += key, scope, name, dumps(value)
+        if value is not DROPPED:
+            values += key, scope, name, dumps(value)
     return values
 
 
