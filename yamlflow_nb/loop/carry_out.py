@@ -13,14 +13,16 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
-from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.domain.ports.task_executor import Looking, TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob, Surroundings
 from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.watching import Watching
 from yamlflow_nb.loop.workers import Workers
+from yamlflow_nb.orchestration.execution_state import timer_name
 
 
 @runtime_checkable
@@ -53,6 +55,8 @@ class CarryOut:
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
         self._around = Surroundings(artifacts, clock, runs_folder, tell, may_start)
+        self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
+        self._watching = Watching()
         self._agenda = agenda
         self._workers = workers
         self._chance = chance
@@ -128,8 +132,8 @@ class CarryOut:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
-        elif node.planned.waits == "person":
-            self.leave(run, start)
+        elif node.planned.waits == "person" or timer_name("due", node, key.item) in run.state.timers:
+            self.leave(run, start)  # a person, or a timer, brings the result
         elif executor is None:
             self.leave(run, start)
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
@@ -137,7 +141,11 @@ class CarryOut:
         else:
             job = AttemptJob(run, start, executor, self._around)
             self._jobs[run.id, key] = job
-            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, run, start, job))
+            if start.type in self._looking:
+                self.leave(run, start)  # to wait takes no room
+                self._watching.add(job.look)
+            else:
+                self._workers.submit(job if node.planned.demand is None else partial(self._with_room, run, start, job))
             crash_point("task-submitted")
 
     def _ask_room(self, run: Run, asked: AskRoom) -> None:
