@@ -357,3 +357,24 @@ def test_a_worker_finds_what_was_left_for_it_until_it_has_ended(repository: Repo
     assert [record.id for record in repository.for_workers()] == ["e2"]
     repository.commit([second("e2", status="completed", outputs={})])
     assert repository.for_workers() == []
+
+
+# --- many rows -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_a_turn_of_any_size_is_written_whole(repository: Repository, count: int) -> None:
+    repository.commit([first()])
+    events = [StoredEvent(2 + number, 2.0, f"n{number}.completed", f"n{number}", {"n": number}, 1) for number in range(count)]
+    nodes = [NodeRecord(f"n{number}", "completed", None, 1, 1.0, 2.0, None) for number in range(count)]
+    variables = [(f"n{number}", "n", number) for number in range(count)]
+    repository.commit([second(events=events, nodes=nodes, variables=variables)])
+    assert repository.events("e1", since=1) == events
+    assert {node.node: node for node in repository.nodes("e1")} == {node.node: node for node in nodes}
+    assert repository.variables("e1") == {"pipeline.input.month": 2} | {f"n{number}.n": number for number in range(count)}
+
+
+def test_of_a_variable_that_a_turn_sets_twice_the_last_value_stays(repository: Repository) -> None:
+    repository.commit([first()])
+    repository.commit([second(variables=[("a", "n", 1), ("a", "m", 2), ("a", "n", 3)])])
+    assert repository.variables("e1") == {"pipeline.input.month": 2, "a.n": 3, "a.m": 2}

@@ -18,7 +18,7 @@ from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
-from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.attempt import AttemptJob, Surroundings
 from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.stop_signal import in_own_thread
@@ -64,16 +64,14 @@ class CarryOut:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
+        self._around = Surroundings(
+            artifacts, clock, runs_folder, tell, may_start, lambda execution_id, key, yes: self._rest((execution_id, key), yes)
+        )
         self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
         self._watching = Watching()
-        self._artifacts = artifacts
-        self._clock = clock
         self._agenda = agenda
         self._workers = workers
-        self._runs_folder = runs_folder
-        self._tell = tell
         self._chance = chance
-        self._may_start = may_start
         self._pools = pools
         self.resources = ResourceManager(lambda place: tell(place.execution_id, RoomGranted(clock.now(), place.node, place.item)))
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
@@ -103,7 +101,7 @@ class CarryOut:
             run.end()
 
     def leave(self, run: Run, decision: Decision) -> None:
-        """What was decided is not to be done: the execution was given up, or the attempt called off in the same turn."""
+        """What was decided is not to be done, or not any more: the room that it had is free."""
         if isinstance(decision, StartTask):
             self.resources.release(Place(run.id, decision.attempt.node, decision.attempt.item))
 
@@ -163,7 +161,6 @@ class CarryOut:
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
         node = run.state.nodes[key.node]
-        place = Place(run.id, key.node, key.item)
         executor = self._executors.get(start.type)
         foretelling = self._foretelling.get(start.type)
         if foretelling is not None:
@@ -171,36 +168,33 @@ class CarryOut:
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person" or timer_name("due", node, key.item) in run.state.timers:
-            self.resources.release(place)  # a person, or a timer, brings the result
+            self.leave(run, start)  # a person, or a timer, brings the result
         elif executor is None:
-            self.resources.release(place)
+            self.leave(run, start)
             error = TaskError("TaskTypeError", _cannot_run(run.plan.task_types.get(start.type), start.type))
-            self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
+            self._around.tell(run.id, TaskFinished(self._around.clock.now(), key, "failed", {}, error))
         else:
-            job = AttemptJob(
-                run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start,
-                rests=lambda yes: self._rest((run.id, key), yes),
-            )  # fmt: skip
+            job = AttemptJob(run, start, executor, self._around)
             self._jobs[run.id, key] = job
             if start.type in self._looking:
-                self.resources.release(place)  # to wait takes no room
+                self.leave(run, start)  # to wait takes no room
                 self._watching.add(job.look)
             else:
-                self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, run.id, key))
+                self._workers.submit(job if node.planned.demand is None else partial(self._with_room, run, start, job))
             crash_point("task-submitted")
 
     def _ask_room(self, run: Run, asked: AskRoom) -> None:
-        found = self._pools.find(run.plan, Path(run.record.folder), asked.demand.pool)
+        found = self._pools.find(run.plan, run.folder, asked.demand.pool)
         # A pool that has gone from the configuration since the start limits nobody.
         pool, size = found or (PoolName("", asked.demand.pool), PoolSize(asked.demand.slots, asked.demand.memory))
         self.resources.ask(Place(run.id, asked.node, asked.item), pool, size, asked.demand, asked.priority)
 
-    def _with_room(self, job: AttemptJob, execution_id: str, key: AttemptKey) -> None:
+    def _with_room(self, run: Run, start: StartTask, job: AttemptJob) -> None:
         try:
             job()
         finally:
-            if (execution_id, key) not in self._resting:
-                self.resources.release(Place(execution_id, key.node, key.item))
+            if (run.id, start.attempt) not in self._resting:
+                self.leave(run, start)
 
 
 def _cannot_run(kind: TaskType | None, name: str) -> str:

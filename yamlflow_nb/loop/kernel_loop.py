@@ -280,9 +280,5 @@ class KernelLoop:
         return min(ends) if ends else None
 
     def _drain(self) -> list[Any]:
-        messages: list[Any] = []
-        while True:
-            try:
-                messages.append(self._queue.get_nowait())
-            except Empty:
-                return messages
+        """What is there; nobody else takes anything out."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from yamlflow_nb.domain.event import Fact
@@ -36,6 +37,7 @@ class Run:
         self, record: ExecutionRecord, state: ExecutionState, lock: threading.RLock | None = None, epoch: int = 1, facts: int = 0
     ) -> None:
         self.record = record
+        self.folder = Path(record.folder)
         self.state = state
         self.lock = lock if lock is not None else threading.RLock()
         self.namespace: Any = None

@@ -65,6 +65,12 @@ class Desk:
         standing = self._repository.standing(execution_id)
         return (status, reason) if standing is None else self._as_seen(standing, status, reason)
 
+    def stored(self, execution_id: str) -> tuple[bool, str, str | None]:
+        """Whether an execution has ended, its status and its reason, as the store has them now."""
+        standing = self._repository.standing(execution_id)
+        assert standing is not None, "whoever holds it has seen it in the store"
+        return standing.has_ended, standing.status, standing.reason
+
     def as_seen(self, record: ExecutionRecord) -> ExecutionRecord:
         """A record with the status that others see."""
         standing = Standing(record.status, record.reason, record.owner, record.epoch, record.expires_at, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
@@ -51,8 +51,7 @@ class ExecutionRecord:
     pins: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass
-class NodeRecord:
+class NodeRecord(NamedTuple):
     """One node of an execution as the store keeps it."""
 
     node: str
