@@ -16,7 +16,8 @@ class Work:
     """An attempt to be executed.
 
     ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields. Relative
-    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind;
+    paths count from ``folder``, the definition's; ``initiator`` started the run.
+    ``run_folder`` is this attempt's own, for what it leaves behind;
     ``earlier()`` are those of this node's attempts before, newest first.
 
     ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once; ``note(text)``
@@ -40,6 +41,7 @@ class Work:
     folder: Path
     run_folder: Path
     namespace: Mapping[str, Any] | None = None
+    initiator: str = ""
     emit: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, payload: None)
     output: Callable[[Mapping[str, Any]], None] = field(default=lambda values: None)
     progress: Callable[[float, float | None, str], None] = field(default=lambda done, total, text: None)

@@ -80,11 +80,13 @@ def checked(kind: TaskType) -> TaskType:
 
 def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
     """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
+    from yamlflow_nb.executors.approval import ApprovalExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
 
     return {
+        "approval": ApprovalExecutor(),
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),

@@ -155,6 +155,7 @@ class AttemptJob:
             folder=Path(self._run.record.folder),
             run_folder=self._folder,
             namespace=self._run.namespace,
+            initiator=self._run.record.initiator,
             emit=self._emit,
             output=self._output,
             progress=self._progress,
@@ -197,6 +198,16 @@ class AttemptJob:
         self._log_file.write(text)
         self._run.notes.setdefault(self._planned.id, []).append(text)
         self._run.tell()
+
+
+class AskingJob(AttemptJob):
+    """An attempt that a person ends: its executor only looks whether it can be asked. What it gives is no result;
+    that it failed is."""
+
+    def __call__(self) -> None:
+        fact = self._result()
+        if fact.state == "failed":
+            self._tell(self._run.id, fact)
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:

@@ -14,7 +14,7 @@ from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.agenda import Agenda
-from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.attempt import AskingJob, AttemptJob
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.workers import Workers
 
@@ -113,7 +113,9 @@ class CarryOut:
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
-            return
+            if executor is not None:
+                # Not one of the jobs that are waited for: what it looks at is soon seen, and the waiting is nobody's work.
+                self._workers.submit(AskingJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell))
         elif executor is None:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))

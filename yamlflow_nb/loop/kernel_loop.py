@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.event import Fact, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
@@ -128,12 +129,14 @@ class KernelLoop:
         """Let a fact reach an execution; one that is not driven here (any more) is dropped."""
         self._put(Arrival(execution_id, fact))
 
-    def tell(self, execution_id: str, fact: Fact, timeout: float = _TAKEN_IN) -> None:
-        """The same, and wait until it was taken in (not from the loop's own thread, which would wait for itself)."""
-        done = threading.Event()
-        self._put(Arrival(execution_id, fact, done=done))
-        if threading.current_thread() is not self._thread:
-            done.wait(timeout)
+    def tell(self, execution_id: str, fact: Fact, timeout: float = _TAKEN_IN) -> Refusal | None:
+        """The same, and wait until it was taken in (not from the loop's own thread, which would wait for itself); why it was
+        refused, where it was."""
+        arrival = Arrival(execution_id, fact, done=threading.Event())
+        self._put(arrival)
+        if arrival.done is not None and threading.current_thread() is not self._thread:
+            arrival.done.wait(timeout)
+        return arrival.refused
 
     def wake(self) -> None:
         """Somebody rang: look what is asked in the store."""

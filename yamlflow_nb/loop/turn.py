@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.decision import Decision, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
+from yamlflow_nb.domain.event import ApprovalDecided, Fact, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
@@ -21,6 +22,7 @@ from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
+from yamlflow_nb.orchestration.approval import refusal
 from yamlflow_nb.orchestration.execution_orchestrator import decide
 
 _log = logging.getLogger("yamlflow_nb")
@@ -29,12 +31,13 @@ _log = logging.getLogger("yamlflow_nb")
 @dataclass
 class Arrival:
     """A fact on its way to an execution; ``request_id`` where another process asked for it, ``done`` where somebody waits for
-    it to be taken in."""
+    it to be taken in, ``refused`` why it was not."""
 
     execution_id: str
     fact: Fact
     request_id: str | None = None
     done: threading.Event | None = None
+    refused: Refusal | None = None
 
 
 class Begin:
@@ -167,6 +170,12 @@ class TurnTaker:
             if arrival.request_id is not None:
                 draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
             return
+        if isinstance(fact, ApprovalDecided):
+            arrival.refused = refusal(run.state, fact)
+            if arrival.refused is not None:
+                if arrival.request_id is not None:
+                    draft.answers.append((arrival.request_id, arrival.refused.as_text()))
+                return
         counted = run.state.ended is None
         try:
             turn = decide(run.state, fact)[1]

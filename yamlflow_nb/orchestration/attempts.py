@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.decision import Remind, SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
 from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
@@ -89,6 +89,8 @@ def _wait(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.open_to_people(run)
     if planned.wait_timeout:
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
+    if planned.remind:
+        state.set_timer("remind", run, item, state.now + planned.remind)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
 
@@ -125,6 +127,7 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
+        state.drop_timer(timer_name("remind", run, item))
     outputs = dict(fact.outputs) if slot.early is None else {**slot.early, **fact.outputs}
     if fact.state in ("completed", "approved"):
         if run.planned.waits == "person" and item is None:
@@ -356,6 +359,7 @@ def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("wait", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     message = f"timed out after {run.planned.timeout:g} s"
     fail_attempt(state, run, slot, item, "timeout", TaskError("", message), slot.early or {}, None)
 
@@ -370,10 +374,12 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
         slot.escalated = True
         within = parse_duration(policy.get("within", "1d")) or 86_400.0
         state.set_timer("wait", run, item, state.now + within)
+        state.decide(Remind(slot.attempt, "escalated", tuple(policy.get("escalate") or ())))
         return
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("timeout", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     reason = "rejected" if policy == "reject" else "timeout"
     message = f"no answer within {run.planned.wait_timeout:g} s"
     fail_attempt(state, run, slot, item, reason, TaskError("", message), slot.early or {}, None)

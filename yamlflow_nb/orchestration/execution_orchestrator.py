@@ -8,6 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import StartTask, Turn
 from yamlflow_nb.domain.event import (
+    ApprovalDecided,
     CancelRequested,
     CustomEventSent,
     Fact,
@@ -28,7 +29,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -91,6 +92,8 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         attempts.time_out(state, run, item)
     elif kind == "wait":
         attempts.waited_too_long(state, run, item)
+    elif kind == "remind":
+        approval.remind(state, run, item)
     elif kind == "repeat":
         state.ready.append((index, attempts.ITERATION))
     elif item is not None:
@@ -175,6 +178,7 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     VariableSet: _set_variable,
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
+    ApprovalDecided: approval.take_in,
 }
 """One row a fact."""
 

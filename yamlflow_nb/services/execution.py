@@ -27,7 +27,9 @@ from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.approvable import Approvable
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.deciding import open_approvals
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
@@ -44,7 +46,7 @@ _ALONE = 2.0
 """Seconds without an owner after which whoever waits is told."""
 
 
-class Execution:
+class Execution(Approvable):
     """One execution, live: what it says is what the store holds now.
 
     ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process drives is read from the
@@ -185,7 +187,9 @@ class Execution:
         status, reason = self._standing()
         with self._run.lock:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
-            return snapshot(self._run) | told
+            shown = snapshot(self._run) | told
+            asked = open_approvals(self._run.state)
+        return shown | {"approvals": [self._desk.readable(one) for one in asked]}
 
     @property
     def edges(self) -> list[tuple[str, str]]:

@@ -28,7 +28,11 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
     for position, node in enumerate(snapshot["nodes"]):
         last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]
         lines.append(f"{'└─' if last else '├─'} {node_line(node, width)}")
-        lines += [f"{'  ' if last else '│ '}   {detail}" for detail in details(node)]
+        told = [
+            *details(node),
+            *(line for one in snapshot.get("approvals", ()) if one["node"] == node["id"] for line in asked(one)),
+        ]
+        lines += [f"{'  ' if last else '│ '}   {detail}" for detail in told]
     if snapshot["outputs"]:
         given = ", ".join(f"{name} = {one_line(value)}" for name, value in snapshot["outputs"].items())
         lines.append(f"└─ outputs: {given}")
@@ -68,6 +72,29 @@ def progress(told: Mapping[str, Any]) -> str:
 def details(node: Mapping[str, Any]) -> list[str]:
     """What else is worth a line: what its attempts noted, the error of a failed node, the reason of a skipped one."""
     return [f"note: {one_line(note)}" for note in node.get("notes", ())] + _ending(node)
+
+
+def asked(one: Mapping[str, Any]) -> list[str]:
+    """An approval as it is asked, in lines: what for, of whom, what to fill in, what it rests on, and how to answer."""
+    item = "" if one["item"] is None else f" [{one['item']}]"
+    lines = [f"asks{item}: {one_line(one['title'])}"]
+    lines += [f"  {one_line(line)}" for line in (one["message"] or "").splitlines()]
+    for name, field in one["form"].items():
+        choices = f", one of {', '.join(map(str, field['enum']))}" if field.get("enum") else ""
+        default = f", {field['default']!r} if left out" if "default" in field else ""
+        lines.append(
+            one_line(f"form: {name} ({field.get('type', 'string')}{choices}{default}) {field.get('title') or ''}").rstrip()
+        )
+    lines += [f"evidence: {one_line(line)}" for line in one["evidence_shown"]]
+    if one["approvers"] is not None:
+        quorum = f"{one['quorum']} of " if one["quorum"] > 1 else ""
+        lines.append(f"of: {quorum}{one_line(', '.join(one['approvers']))}")
+    lines += [f"decided: {one_line(vote)}" for vote in one["votes"]]
+    lines += [f"given, and taken in when it is resumed: {one_line(vote)}" for vote in one["given"]]
+    if one["ends"]:
+        lines.append(f"until: {one['ends']}")
+    answers = ", ".join(action["id"] for action in one["actions"])
+    return [*lines, f"answers: {answers}; shown as {one['shown'][:12]}"]
 
 
 def _ending(node: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
-from yamlflow_nb.domain.ports.requests import Request
+from yamlflow_nb.domain.ports.requests import MOVED_ON, Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
 
 
@@ -191,6 +191,22 @@ class InMemoryRepository:
     def ask(self, request: Request) -> None:
         with self._lock:
             self._requests.setdefault(request.id, request)
+
+    def ask_nobody(self, request: Request, epoch: int, refused: Callable[[Sequence[Request]], str | None]) -> str | None:
+        with self._lock:
+            if request.id in self._requests:
+                return None
+            if self._kept[request.execution_id].record.epoch != epoch:
+                return MOVED_ON
+            why = refused(self.waiting_requests(request.execution_id))
+            if why is None:
+                self.ask(request)
+            return why
+
+    def waiting_requests(self, execution_id: str) -> list[Request]:
+        with self._lock:
+            open_ = [one for one in self._requests.values() if one.id not in self._answers]
+            return [one for one in open_ if one.execution_id == execution_id]
 
     def asked(self, owner: str) -> list[Request]:
         with self._lock:

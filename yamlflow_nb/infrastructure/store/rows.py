@@ -8,6 +8,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from yamlflow_nb.domain.event import ApprovalDecided
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
@@ -33,6 +34,7 @@ class Rows:
             for number, fact in enumerate(commit.facts, start=commit.first)
             for kind, body in (encode(fact),)
         ]
+        self.decisions = [(fact, body) for (*_, body), fact in zip(self.facts, commit.facts) if isinstance(fact, ApprovalDecided)]
         self.events = list(_events(commit))
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
         self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]

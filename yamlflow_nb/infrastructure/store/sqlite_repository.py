@@ -16,6 +16,7 @@ from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, 
 from yamlflow_nb.domain.typed_json import loads
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.store.connection import Database
+from yamlflow_nb.infrastructure.store.decisions import chain
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
@@ -148,5 +149,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
     ):
         if values:
             connection.executemany(statement, values)
+    for fact, body in rows.decisions:
+        chain(connection, rows.commit.execution_id, fact, body)
     if rows.outputs is not None:
         connection.execute("UPDATE given SET outputs = ? WHERE execution_id = ?", (rows.outputs, rows.commit.execution_id))
