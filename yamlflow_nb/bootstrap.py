@@ -174,6 +174,7 @@ def _make(path: Path) -> Services:
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
+    from yamlflow_nb.infrastructure.texts.rendering import Renderer
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
@@ -182,7 +183,8 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts, ConfiguredSettings())
+    render = Renderer()
+    able = executors(artifacts, ConfiguredSettings(), render)
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)
@@ -191,7 +193,7 @@ def _make(path: Path) -> Services:
     definitions = PipelineService(task_types())
     return Services(
         definitions,
-        ExecutionService(loop, repository, artifacts, definitions),
+        ExecutionService(loop, repository, artifacts, definitions, render),
         TaskService(task_types(), frozenset(able)),
         path,
     )

@@ -109,6 +109,7 @@ TASK_TYPE = TaskType(
     events=("approved", "rejected"),
     waits="person",
     on_interrupt="retry",
+    texts=("message",),
     summary="Waits for a person to approve or reject.",
 )
 
@@ -136,5 +137,8 @@ class ApprovalExecutor:
             told = f"`quorum` is {question.quorum}, and {len(able)} of {', '.join(named)} may decide on a run of {work.initiator}"
             raise TaskFailed("ApprovalError", f"{told}: it could never be reached; name others, or write `allowSelf: true`")
         if isinstance(question.message, Mapping):
-            self._render(question.message)
+            try:
+                self._render(question.message)
+            except ValueError as error:
+                raise TaskFailed("TextError", f"the message cannot be rendered: {error}") from None
         return {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
 
@@ -78,15 +78,18 @@ def checked(kind: TaskType) -> TaskType:
     return kind
 
 
-def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
-    """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
+def executors(
+    artifacts: ArtifactStore, settings: Settings | None = None, render: Callable[[Any], str] = str
+) -> dict[str, TaskExecutor]:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets,
+    ``render`` makes texts of what has statements."""
     from yamlflow_nb.executors.approval import ApprovalExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
 
     return {
-        "approval": ApprovalExecutor(),
+        "approval": ApprovalExecutor(render),
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
