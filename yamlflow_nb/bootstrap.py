@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.task_service import TaskService
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.notice import Notice
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 
 
@@ -184,12 +186,15 @@ def _make(path: Path) -> Services:
     store = SQLiteRepository(path)
     repository = patient(store)
     render = Renderer()
-    able = executors(artifacts, ConfiguredSettings(), render)
+    settings = ConfiguredSettings()
+    able = executors(artifacts, settings, render)
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
+    loop = KernelLoop(
+        repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), notifiers=_WhenNeeded(settings, render)
+    )
     definitions = PipelineService(task_types())
     return Services(
         definitions,
@@ -197,6 +202,19 @@ def _make(path: Path) -> Services:
         TaskService(task_types(), frozenset(able)),
         path,
     )
+
+
+class _WhenNeeded:
+    """Notifiers, loaded with the first notice: most runs send none."""
+
+    def __init__(self, settings: Settings, render: Callable[[Mapping[str, Any]], str]) -> None:
+        self._settings = settings
+        self._render = render
+
+    def send(self, notice: Notice) -> None:
+        from yamlflow_nb.infrastructure.notifiers.configured import ConfiguredNotifiers
+
+        ConfiguredNotifiers(self._settings, self._render).send(notice)
 
 
 def _bell(store: SQLiteRepository) -> Callable[[str, Callable[[], None]], Bell]:

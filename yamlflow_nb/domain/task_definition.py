@@ -57,7 +57,8 @@ class TaskType:
     type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
     ``texts`` names fields whose text may hold statements of Jinja2; ``literal`` names fields that hold a program's text, in
-    which ``{{`` means nothing here. ``repeatable`` tells of fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
+    which ``{{`` means nothing here. ``repeatable`` tells of
+    fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     ``parameters`` names the field whose text takes parameters, and finds them: (``parameter`` or ``identifier``, name,
     start, end) of each.
     """

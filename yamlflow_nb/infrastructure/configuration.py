@@ -9,6 +9,9 @@ password = "{{ secrets.warehouse }}"
 [python]
 modules = ["mycompany.tasks"]                # functions come from these and from beside the pipeline, if this is given
 
+[notifiers.team]                             # `notifications: [{on: [failed], to: team}]` of a pipeline
+webhook = "https://chat.example.org/hooks/{{ secrets.chat }}"
+
 [secrets]
 warehouse = {env = "WAREHOUSE_PASSWORD"}     # or {file = "~/.secrets/warehouse"}; else YAMLFLOW_SECRET_WAREHOUSE
 ```
@@ -59,6 +62,16 @@ class ConfiguredSettings:
         if isinstance(told, Mapping) and isinstance(told.get("file"), str):
             return _first_line(Path(told["file"]).expanduser(), name)
         raise ConfigurationError(f"secret `{name}` stands in no configuration: say where it is, {{env = …}} or {{file = …}}")
+
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        """``[notifiers.NAME]``. Raises ``ConfigurationError``."""
+        found = _table(configuration(folder), "notifiers").get(name)
+        if found is not None and not isinstance(found, Mapping):
+            raise ConfigurationError(f"notifier `{name}` is no table: [notifiers.{name}] with command, webhook or email")
+        return found
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        return sorted(_table(configuration(folder), "notifiers"))
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         """``[python] modules``. Raises ``ConfigurationError``."""

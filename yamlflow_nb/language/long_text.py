@@ -1,4 +1,4 @@
-"""A long text with statements of Jinja2 (``{% for %}``): which names it reads. It is rendered elsewhere, in a process of its own."""
+"""A long text with statements of Jinja2 (``{% for %}``): which names it reads. It is rendered in a process of its own."""
 
 from __future__ import annotations
 

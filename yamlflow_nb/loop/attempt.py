@@ -11,6 +11,7 @@ from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
 from yamlflow_nb.domain.execution_plan import PlannedNode
+from yamlflow_nb.domain.mask import Mask
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
@@ -18,7 +19,6 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
-from yamlflow_nb.loop.mask import Mask
 from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal

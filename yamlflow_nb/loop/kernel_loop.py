@@ -20,11 +20,13 @@ from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock, VirtualClock
 from yamlflow_nb.domain.ports.leases import Bell, Presence
+from yamlflow_nb.domain.ports.notices import Notifiers
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.process_identity import ProcessIdentity
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut, Foretelling
+from yamlflow_nb.loop.post import Post
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import LEASE_SECONDS, Tenure
 from yamlflow_nb.loop.turn import Arrival, Begin, TurnTaker
@@ -51,7 +53,7 @@ class KernelLoop:
     ``executors`` by task type; ``workers`` tasks run side by side. Attempts leave what they write below ``runs_folder``.
     With a ``VirtualClock`` nobody waits: when there is nothing to do, time jumps to what is due next.
     ``chance`` gives numbers from 0 to 1 for ``retry.jitter``. ``presence`` says who this is, ``bell`` makes the bell by
-    which others ring, given what to call then.
+    which others ring, given what to call then. ``notifiers`` send what pipelines notify of.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class KernelLoop:
         presence: Presence | None = None,
         bell: Callable[[str, Callable[[], None]], Bell] | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        notifiers: Notifiers | None = None,
     ) -> None:
         self._clock = clock
         self._virtual = clock if isinstance(clock, VirtualClock) else None
@@ -83,7 +86,8 @@ class KernelLoop:
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
         self.runs_folder = folder
         self._carry = CarryOut(executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self._may_start)
-        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure)
+        self._post = Post(repository, notifiers, identity.owner)
+        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, self._post)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -163,6 +167,7 @@ class KernelLoop:
             if thread is not threading.current_thread():
                 thread.join()
         self._workers.close()
+        self._post.close()
 
     def _begin(self, begin: Begin) -> Run:
         self._put(begin)
@@ -187,6 +192,7 @@ class KernelLoop:
                 if message in (RUNG, RENEW):
                     return
                 self.tenure.listen()
+                self._post.look()
                 self._thread = threading.Thread(target=self._serve, name="yamlflow-loop", daemon=True)
                 self._thread.start()
             self._queue.put(message)

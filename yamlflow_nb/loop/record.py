@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import APPLIED
+from yamlflow_nb.loop.notices import notices_of
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import NodeRun
 
@@ -21,6 +23,7 @@ class Draft:
         self.facts: list[Fact] = []
         self.turns: list[Turn] = []
         self.answers: list[tuple[str, str]] = []
+        self.notices: list[Notice] = []
 
     def add(self, fact: Fact, turn: Turn, counted: bool, request_id: str | None = None) -> None:
         """A fact that came after the end and changed nothing leaves no trace."""
@@ -28,6 +31,7 @@ class Draft:
         if counts:
             self.facts.append(fact)
             self.turns.append(turn)
+            self.notices += notices_of(self.run, turn)
         if request_id is not None:
             self.answers.append((request_id, APPLIED if counts else f"it has ended: {self.run.state.status}"))
 
@@ -62,6 +66,7 @@ class Draft:
             outputs=outputs,
             created=self.created,
             answers=self.answers,
+            notices=self.notices,
         )
 
 

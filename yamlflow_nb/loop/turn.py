@@ -19,6 +19,7 @@ from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
+from yamlflow_nb.loop.post import Post
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
@@ -76,7 +77,8 @@ class TurnTaker:
     """Takes turns, on the loop's thread alone. ``runs`` are the executions that are driven; others look at them holding
     ``lock``. A turn that the store does not take for now is held, and no other begins before it is written."""
 
-    def __init__(self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure) -> None:
+    def __init__(self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure, post: Post) -> None:
+        self._post = post
         self._repository = repository
         self._clock = clock
         self._agenda = agenda
@@ -207,6 +209,8 @@ class TurnTaker:
         return refused
 
     def _carry_out(self, made: _Made) -> None:
+        if any(draft.notices for draft in made.drafts.values()):
+            self._post.ring()
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:

@@ -15,6 +15,7 @@ from yamlflow_nb.domain.approval import Asked, Refusal
 from yamlflow_nb.domain.diagnostic import DefinitionError
 from yamlflow_nb.domain.event import ApprovalDecided, Fact, RetryRequested, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, MOVED_ON, Request
@@ -139,6 +140,10 @@ class Desk:
         assert record is not None
         decisions = [one.fact for one in waiting if isinstance(one.fact, ApprovalDecided)]
         return refused_beside(self.follow(record).run.state, decisions, fact)
+
+    def notices(self, execution_id: str) -> list[Notice]:
+        """What was told of an execution to people, and what became of it."""
+        return self._repository.notices(execution_id)
 
     def decisions_waiting(self, execution_id: str) -> list[ApprovalDecided]:
         """Decisions that were given while nobody drove the execution."""

@@ -22,6 +22,7 @@ from yamlflow_nb.domain.event import (
     SkipRequested,
     VariableSet,
 )
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
@@ -189,7 +190,13 @@ class Execution(Approvable):
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
             shown = snapshot(self._run) | told
             asked = open_approvals(self._run.state)
-        return shown | {"approvals": [self._desk.readable(one) for one in asked]}
+        notices = [_told(notice) for notice in self.notices] if self._run.plan.definition.notifications else []
+        return shown | {"approvals": [self._desk.readable(one) for one in asked], "notifications": notices}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was told of it to people (``notifications``), and what became of the sending."""
+        return self._desk.notices(self.id)
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -415,6 +422,11 @@ class Execution(Approvable):
         outputs = ", ".join(f"{name}={short(value)}" for name, value in self.outputs.items())
         reason = f" ({self.reason})" if self.reason else ""
         return f"Execution({self.id}, {self.status}{reason}; {states}{'; ' + outputs if outputs else ''})"
+
+
+def _told(notice: Notice) -> dict[str, Any]:
+    names = ("notifier", "kind", "node", "at", "state", "tries", "error", "sent_at")
+    return {name: getattr(notice, name) for name in names}
 
 
 def _named(node: str, error: Diagnostic) -> Diagnostic:

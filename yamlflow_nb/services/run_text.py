@@ -33,6 +33,12 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
             *(line for one in snapshot.get("approvals", ()) if one["node"] == node["id"] for line in asked(one)),
         ]
         lines += [f"{'  ' if last else '│ '}   {detail}" for detail in told]
+    for notice in snapshot.get("notifications", ()):
+        if notice["error"]:
+            again = "" if notice["state"] == "failed" else "; it is tried again"
+            lines.insert(
+                1, f"  {one_line(notice['notifier'])} was not told that it is {notice['kind']}: {one_line(notice['error'])}{again}"
+            )
     if snapshot["outputs"]:
         given = ", ".join(f"{name} = {one_line(value)}" for name, value in snapshot["outputs"].items())
         lines.append(f"└─ outputs: {given}")

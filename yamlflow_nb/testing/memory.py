@@ -10,6 +10,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import MOVED_ON, Request
@@ -58,6 +59,7 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._notices: dict[str, Notice] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
 
@@ -96,6 +98,8 @@ class InMemoryRepository:
         kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
+        for notice in commit.notices:
+            self._notices.setdefault(notice.id, notice)
         record = kept.record
         record.status, record.reason, record.round = commit.status, commit.reason, commit.round
         record.finished_at = commit.at if commit.status in TERMINAL_STATUS else None
@@ -223,6 +227,29 @@ class InMemoryRepository:
     def refuse(self, request_id: str, why: str) -> None:
         with self._lock:
             self._answers.setdefault(request_id, why)
+
+    # --- notices -----------------------------------------------------------------------------------------------------
+
+    def claim_notices(self, owner: str, seconds: float) -> list[Notice]:
+        with self._lock:
+            now = self.now()
+            found = [one for one in self._notices.values() if one.state == "due" and one.next_at <= now]
+            self._notices.update({one.id: replace(one, next_at=now + seconds) for one in found})
+            return found
+
+    def settle_notice(self, notice_id: str, state: str, error: str | None, next_at: float) -> None:
+        with self._lock:
+            one = self._notices[notice_id]
+            sent = self.now() if state == "sent" else None
+            self._notices[notice_id] = replace(one, state=state, error=error, next_at=next_at, tries=one.tries + 1, sent_at=sent)
+
+    def next_notice_at(self) -> float | None:
+        with self._lock:
+            return min((one.next_at for one in self._notices.values() if one.state == "due"), default=None)
+
+    def notices(self, execution_id: str) -> list[Notice]:
+        with self._lock:
+            return [one for one in self._notices.values() if one.execution_id == execution_id]
 
     def close(self) -> None:
         """Nothing to close: other loops may still use it."""

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.notices import Notices
 from yamlflow_nb.domain.ports.requests import Requests
 
 
@@ -60,6 +62,7 @@ class Commit:
 
     ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
     twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles.
+    ``notices`` are to be sent.
     """
 
     execution_id: str
@@ -76,9 +79,10 @@ class Commit:
     outputs: Mapping[str, Any] | None = None
     created: ExecutionRecord | None = None
     answers: Sequence[tuple[str, str]] = ()
+    notices: Sequence[Notice] = ()
 
 
-class Repository(Leases, Requests, Protocol):
+class Repository(Leases, Requests, Notices, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.

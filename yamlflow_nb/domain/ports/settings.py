@@ -19,6 +19,12 @@ class Settings(Protocol):
     def secret(self, folder: Path, name: str) -> str | None:
         """A secret's value; None where there is none of this name."""
 
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        """The table ``[notifiers.NAME]``; None where there is none."""
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        """The names of notifiers that are configured."""
+
     def modules(self, folder: Path) -> Sequence[str] | None:
         """The modules from which functions of python tasks may come; None where any may."""
 
@@ -34,6 +40,12 @@ class NoSettings:
 
     def secret(self, folder: Path, name: str) -> str | None:
         return None
+
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        return None
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        return ()
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         return None

@@ -12,6 +12,7 @@ from yamlflow_nb.domain.event import ApprovalDecided
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
+from yamlflow_nb.infrastructure.store.sqlite_notices import row_of
 
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
@@ -38,6 +39,7 @@ class Rows:
         self.events = list(_events(commit))
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
         self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
+        self.notices = [row_of(notice) for notice in commit.notices]
         self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 

@@ -21,6 +21,7 @@ from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
+from yamlflow_nb.infrastructure.store.sqlite_notices import SQLiteNotices, write_notices
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
@@ -30,7 +31,7 @@ _STAND = (
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLiteRequests):
+class SQLiteRepository(SQLiteLeases, SQLiteRequests, SQLiteNotices):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire.
 
     Raises, here as everywhere, the errors of ``domain.store_error``.
@@ -149,6 +150,8 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
     ):
         if values:
             connection.executemany(statement, values)
+    if rows.notices:
+        write_notices(connection, rows.notices)
     for fact, body in rows.decisions:
         chain(connection, rows.commit.execution_id, fact, body)
     if rows.outputs is not None:

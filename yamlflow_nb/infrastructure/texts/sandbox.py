@@ -1,4 +1,4 @@
-"""The Jinja2 of long texts: statements, and otherwise the small language. No methods, no attributes of Python's objects, no files."""
+"""The Jinja2 of long texts: statements, and otherwise the small language. No methods, no attributes of objects, no files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, Undefined
-from jinja2.loaders import BaseLoader
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext, Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from yamlflow_nb.language.functions import (
     ACCEPTS_ABSENCE,
@@ -35,14 +35,11 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"**", "*", "+", "%"})
 
     def __init__(self) -> None:
-        super().__init__(
-            undefined=StrictUndefined, autoescape=False, loader=None, finalize=_text, trim_blocks=True, lstrip_blocks=True
-        )
+        super().__init__(undefined=StrictUndefined, autoescape=False, finalize=_text, trim_blocks=True, lstrip_blocks=True)
         callables = {name: _called(function) for name, function in FUNCTIONS.items() if name not in ACCEPTS_ABSENCE}
         callables |= {"default": _default, "coalesce": _coalesce, "defined": _defined}
         self.filters = dict(callables)
         self.globals = dict(callables)
-        self.loader: BaseLoader | None = None
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """``a.b`` is a key lookup in data."""
