@@ -38,7 +38,7 @@ _VERBS = {
     "event": "tell an execution what happened outside",
     "schema": "the JSON Schema of the document",
     "tasks": "the installed task types",
-    "store": "look into the store: query, export, backup",
+    "store": "look into the store: query, export, verify, backup",
     "doctor": "say what is there and what is missing",
     "completion": "completion by Tab for bash, zsh or fish",
 }

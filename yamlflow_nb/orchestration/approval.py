@@ -58,11 +58,12 @@ def asked(
     replacing: Mapping[str, Any] | None = None,
 ) -> Asked:
     """What the resolved fields of an approval ask. Raises ``ValueError`` for fields that are not of their form."""
+    approvers = approvers_of(fields.get("approvers"))
     made = Asked(
         execution_id=execution_id, pipeline="", attempt=key, title=title, message=fields.get("message"),
-        form=form_of(fields.get("form")), actions=actions_of(fields.get("actions")),
-        approvers=approvers_of(fields.get("approvers")), escalated=(),
-        allow_self=bool(fields.get("allowSelf")), quorum=int(fields.get("quorum") or 1), evidence=fields.get("evidence"), initiator=initiator, since=0.0, ends_at=None, votes=(), basis={},
+        form=form_of(fields.get("form")), actions=actions_of(fields.get("actions")), approvers=approvers, escalated=(),
+        allow_self=bool(fields.get("allowSelf")), quorum=int(fields.get("quorum") or 1), evidence=fields.get("evidence"),
+        initiator=initiator, since=0.0, ends_at=None, votes=(), basis={},
     )  # fmt: skip
     return replace(made, **(replacing or {}))
 

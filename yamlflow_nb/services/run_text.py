@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 MARKS = {
@@ -24,6 +24,7 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
     lines = [headline(snapshot)]
     if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
+    lines += _not_told(snapshot.get("notifications", ()))
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
     for position, node in enumerate(snapshot["nodes"]):
         last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]
@@ -33,16 +34,21 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
             *(line for one in snapshot.get("approvals", ()) if one["node"] == node["id"] for line in asked(one)),
         ]
         lines += [f"{'  ' if last else '│ '}   {detail}" for detail in told]
-    for notice in snapshot.get("notifications", ()):
-        if notice["error"]:
-            again = "" if notice["state"] == "failed" else "; it is tried again"
-            lines.insert(
-                1, f"  {one_line(notice['notifier'])} was not told that it is {notice['kind']}: {one_line(notice['error'])}{again}"
-            )
     if snapshot["outputs"]:
         given = ", ".join(f"{name} = {one_line(value)}" for name, value in snapshot["outputs"].items())
         lines.append(f"└─ outputs: {given}")
     return "\n".join(lines)
+
+
+def _not_told(notices: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What could not be sent, a line for each notifier."""
+    last = {notice["notifier"]: notice for notice in notices if notice["error"]}
+    again = {"due": "; it is tried again"}
+    return [
+        f"  notifier {one_line(name)}: `{one['kind']}` was not sent: {one_line(one['error'])}{again.get(one['state'], '')}"
+        for name, one in last.items()
+        if one["state"] != "sent"
+    ]
 
 
 def headline(snapshot: Mapping[str, Any]) -> str:

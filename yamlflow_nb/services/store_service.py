@@ -83,6 +83,14 @@ class StoreService:
             "backups": [str(one) for one in sorted(folder.glob(f"{self.path.name}.*.bak"))],
         }
 
+    def verify(self) -> tuple[int, list[str]]:
+        """How many decisions of people there are, and what is wrong with their chain: nothing, unless somebody changed them."""
+        from yamlflow_nb.infrastructure.store.decisions import verify
+        from yamlflow_nb.infrastructure.store.inspection import reading
+
+        with reading(self.path) as database:
+            return verify(database.conn)
+
     def back_up(self, target: Path | None = None) -> Path:
         """A copy, whole also while pipelines run. Raises ``CommandError`` (YF729)."""
         from yamlflow_nb.infrastructure.store.inspection import back_up
