@@ -54,7 +54,8 @@ def test_statements_and_the_language_of_values(text: str, gives: str) -> None:
         "{% include '/etc/passwd' %}", "{% import 'x' as y %}", "{% extends '/etc/passwd' %}",
         "{{ 2 ** 3 }}", "{{ 'a' * 10 ** 9 }}", "{{ 'x' | center(1000000000) }}", "{{ range(1000000) | len }}", "{{ missing }}",
 
-        "{{ a.missing }}", "{{ a.rows[9] }}", "{{ 1 / 0 }}", "{{ 'a' > 1 }}", "{{ upper(1) }}", "{{ a.n() }}", "{{ len.__wrapped__ }}",
+        "{{ a.missing }}", "{{ a.rows[9] }}", "{{ 1 / 0 }}", "{{ 'a' > 1 }}", "{{ upper(1) }}", "{{ a.n() }}",
+        "{{ len.__wrapped__ }}",
     ],
 )  # fmt: skip
 def test_nothing_but_data_is_reached(text: str) -> None:
