@@ -35,6 +35,7 @@ _VERBS = {
     "approvals": "what waits for your decision",
     "approve": "approve what waits for you",
     "reject": "reject what waits for you",
+    "worker": "drive executions outside any kernel",
     "event": "tell an execution what happened outside",
     "schema": "the JSON Schema of the document",
     "tasks": "the installed task types",

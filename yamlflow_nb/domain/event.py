@@ -49,11 +49,13 @@ AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved
 
 @value
 class Started:
-    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names."""
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held`` is
+    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
+    held: Literal["", "concurrency", "worker"] = ""
 
 
 @value
@@ -104,6 +106,31 @@ class TimerFired:
 
     at: float
     timer: str
+
+
+@value
+class RoomGranted:
+    """A pool has room for the attempt that ``decide`` had asked room for."""
+
+    at: float
+    node: str
+    item: int | None = None
+
+
+@value
+class PlaceGranted:
+    """Fewer executions of the pipeline than its ``concurrency.limit`` run: this one may."""
+
+    at: float
+
+
+@value
+class PlaceRefused:
+    """As many run as may, and the policy is not to wait: the execution ends as ``status`` (``fail``, ``skip``)."""
+
+    at: float
+    status: Literal["failed", "cancelled"]
+    why: str
 
 
 @value
@@ -211,4 +238,5 @@ Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
     ApprovalDecided,
+    RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

@@ -14,8 +14,11 @@ from yamlflow_nb.domain.event import (
     Fact,
     InterruptionAnswered,
     PauseRequested,
+    PlaceGranted,
+    PlaceRefused,
     ResumeRequested,
     RetryRequested,
+    RoomGranted,
     SkipRequested,
     Started,
     TakenOver,
@@ -29,7 +32,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, place, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -72,7 +75,9 @@ def _start(state: ExecutionState, fact: Started) -> None:
     state.turn.variables.extend(("system", name, value) for name, value in fact.system.items())
     state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
     state.pipeline_events.add("started")
-    if state.plan.timeout:
+    if fact.held:
+        place.hold(state, fact.held)
+    elif state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
@@ -100,6 +105,14 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         items.due(state, run, item)
     elif run.state == "retrying":
         passes.queue(state, run)
+
+
+def _start_with_room(state: ExecutionState, fact: RoomGranted) -> None:
+    found = room.granted(state, fact.node, fact.item)
+    if found is not None:
+        run, slot = found
+        start = attempts.start_node if run.state == "queued" else attempts.start_attempt
+        start(state, run, slot, fact.item)
 
 
 def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
@@ -137,6 +150,7 @@ def _resume(state: ExecutionState, fact: ResumeRequested) -> None:
     if state.paused:
         state.paused = False
         _pipeline_event(state, "resumed", {"by": fact.by} if fact.by else {})
+        room.ask_again(state)
 
 
 def _pipeline_event(state: ExecutionState, event: str, payload: Mapping[str, Any]) -> None:
@@ -179,6 +193,9 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
     ApprovalDecided: approval.take_in,
+    RoomGranted: _start_with_room,
+    PlaceGranted: place.grant,
+    PlaceRefused: place.refuse,
 }
 """One row a fact."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.event import ApprovalDecided, AttemptKey
+from yamlflow_nb.domain.event import ApprovalDecided, AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
 from yamlflow_nb.orchestration.event_manager import EventLog
 from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
@@ -179,6 +179,13 @@ class ExecutionState:
         """By attempt of an approval: the decisions that counted."""
         self.decided: dict[AttemptKey, ApprovalDecided] = {}
         """By attempt of an approval: the decision that ended it."""
+        self.held = False
+        """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
+        self.refused: PlaceRefused | None = None
+        self.rationed = False
+        """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
+        self.room_asked: dict[tuple[str, int | None], None] = {}
+        """Nodes and items that wait for room."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
@@ -193,7 +200,7 @@ class ExecutionState:
             return self.ended
         if self.paused:
             return "paused"
-        return "waiting" if self.begun and self.active == self.open else "running"
+        return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
 
     # --- recording -------------------------------------------------------------------------------------------------
 
@@ -290,7 +297,9 @@ class ExecutionState:
             self.names_changed(node_id)
 
     def stop_work(self, run: NodeRun, reason: str) -> None:
-        """Interrupt every attempt of a node and forget its timers."""
+        """Interrupt every attempt of a node, and forget its timers and what room it asked for."""
+        for asked in [asked for asked in self.room_asked if asked[0] == run.planned.id]:
+            del self.room_asked[asked]
         if run.attempt is not None:
             self.decide(StopTask(run.attempt, reason))
             run.attempt = None

@@ -13,7 +13,7 @@ from typing import Any
 
 from yamlflow_nb.domain.approval import Asked, Refusal
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import ApprovalDecided, Fact, RetryRequested, TakenOver
+from yamlflow_nb.domain.event import ApprovalDecided, Fact, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Standing
@@ -23,8 +23,11 @@ from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import host_of, told
 from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.resume import Follower, compare, read_back
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
+from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.replay import Replay
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.deciding import as_data, error_of, refused_beside
@@ -62,6 +65,10 @@ class Desk:
         """The execution where this process drives it."""
         return self._loop.run(execution_id)
 
+    def is_driven(self, record: ExecutionRecord) -> bool:
+        """Whether any process drives it now."""
+        return self._loop.tenure.may_be_driven(record.owner, record.expires_at)
+
     def seen(self, execution_id: str, status: str, reason: str | None) -> tuple[str, str | None]:
         """Status and reason of one that is not driven here, as others see it."""
         standing = self._repository.standing(execution_id)
@@ -78,7 +85,8 @@ class Desk:
             return status, reason
         if standing.reason == QUARANTINED:
             return "paused", QUARANTINED
-        return (status, reason) if self._loop.tenure.is_driven(standing) else ("interrupted", reason)
+        waits = standing.owner is None and standing.reason == WORKER
+        return (status, reason) if waits or self._loop.tenure.is_driven(standing) else ("interrupted", reason)
 
     # --- commands --------------------------------------------------------------------------------------------------
 
@@ -218,6 +226,16 @@ class Desk:
         except UnreadableRecord:
             self._set_aside(record.id)
             raise
+
+    def leave(self, record: ExecutionRecord, plan: ExecutionPlan, started: Started) -> None:
+        """Write an execution that this process does not drive: it waits for a worker. Raises what the store raises."""
+        state = new_execution(plan, record.id)
+        state.scripted, state.rationed = self._loop.scripted(plan), True
+        draft = Draft(Run(record, state), created=record)
+        draft.add(started, decide(state, started)[1], counted=True)
+        commit = draft.commit(started.at)
+        assert commit is not None
+        self._repository.commit([commit])
 
     def take_over(
         self,

@@ -11,13 +11,14 @@ from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Leases
 from yamlflow_nb.domain.ports.notices import Notices
+from yamlflow_nb.domain.ports.places import Places
 from yamlflow_nb.domain.ports.requests import Requests
 
 
 @dataclass
 class ExecutionRecord:
     """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
-    lease; ``ring`` is where the owner can be rung."""
+    lease; ``ring`` is where the owner can be rung. ``for_worker``: a worker drives it, none of those who look at it."""
 
     id: str
     pipeline: str
@@ -40,6 +41,7 @@ class ExecutionRecord:
     epoch: int = 0
     expires_at: float = 0.0
     ring: str | None = None
+    for_worker: bool = False
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Commit:
     notices: Sequence[Notice] = ()
 
 
-class Repository(Leases, Requests, Notices, Protocol):
+class Repository(Leases, Places, Requests, Notices, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
@@ -94,6 +96,9 @@ class Repository(Leases, Requests, Notices, Protocol):
     def execution(self, execution_id: str) -> ExecutionRecord | None: ...
 
     def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]: ...
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        """Those that have not ended and that a worker is to drive, oldest first."""
 
     def started_under(self, idempotency_key: str) -> str | None:
         """The execution that was started under a key, or None."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from yamlflow_nb.domain.pool import PoolSize
+
 
 class Settings(Protocol):
     """``folder`` is the definition's: the nearest configuration above it counts."""
@@ -24,6 +26,9 @@ class Settings(Protocol):
 
     def notifiers(self, folder: Path) -> Sequence[str]:
         """The names of notifiers that are configured."""
+
+    def pools(self, folder: Path) -> Mapping[str, PoolSize]:
+        """The pools of this machine by name."""
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         """The modules from which functions of python tasks may come; None where any may."""
@@ -46,6 +51,9 @@ class NoSettings:
 
     def notifiers(self, folder: Path) -> Sequence[str]:
         return ()
+
+    def pools(self, folder: Path) -> Mapping[str, PoolSize]:
+        return {}
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         return None
