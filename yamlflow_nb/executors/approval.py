@@ -76,6 +76,13 @@ class ApprovalFields(TaskFields):
         _look_unless_computed(value, actions_of)
         return value
 
+    @field_validator("onTimeout", mode="before")
+    @classmethod
+    def _late(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and (not value.get("escalate") or set(value) - {"escalate", "within"}):
+            raise ValueError("write {escalate: [carla], within: 1d}: who is asked as well, and how long")
+        return value
+
     @field_validator("remind")
     @classmethod
     def _duration(cls, value: str | float | None) -> str | float | None:
