@@ -179,9 +179,9 @@ def test_of_two_processes_one_sends(store: Path) -> None:
     bootstrap._close_all()
     first, second = SQLiteRepository(store), SQLiteRepository(store)
     try:
-        first.settle_notice(first.notices(first.executions()[0].id)[0].id, "due", None, 0.0)
-        assert [len(one.claim_notices("me", 60)) for one in (first, second)] == [1, 0]
-        assert (first.next_notice_at() or 0) > first.now(), "a claim that is not settled runs out"
+        first.settle_notice(first.notices(first.executions()[0].id)[0].id, "due", None, 1.0)
+        assert [len(one.claim_notices("me", 10.0, 70.0)) for one in (first, second)] == [1, 0]
+        assert [len(one.claim_notices("me", 71.0, 131.0)) for one in (first, second)] == [1, 0], "a claim runs out"
     finally:
         first.close()
         second.close()

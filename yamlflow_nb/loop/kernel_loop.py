@@ -95,7 +95,7 @@ class KernelLoop:
             executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start
         )
         concurrency = Concurrency(repository, self.tenure, clock, self.send)
-        self._post = Post(repository, notifiers, identity.owner)
+        self._post = Post(repository, notifiers, identity.owner, clock)
         self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency, self._post)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()

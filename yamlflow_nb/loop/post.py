@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.notices import Notifiers, NotSent
 from yamlflow_nb.domain.ports.repository import Repository
 from yamlflow_nb.domain.store_error import StoreError
@@ -24,7 +25,8 @@ class Post:
     """One thread, started with the first notice of this process, or when others were left behind. It sleeps until something
     is due."""
 
-    def __init__(self, repository: Repository, notifiers: Notifiers | None, owner: str) -> None:
+    def __init__(self, repository: Repository, notifiers: Notifiers | None, owner: str, clock: Clock) -> None:
+        self._clock = clock
         self._repository = repository
         self._notifiers = notifiers
         self._owner = owner
@@ -71,17 +73,18 @@ class Post:
                 if closing:
                     return
                 if not self._news and not self._closing:
-                    self._rung.wait(None if due is None else max(0.05, due - self._repository.now()))
+                    self._rung.wait(None if due is None else max(0.05, due - self._clock.now()))
 
     def _sent(self) -> float | None:
         """Send all that is due; when the next is."""
         try:
-            for notice in self._repository.claim_notices(self._owner, CLAIM_SECONDS):
+            now = self._clock.now()
+            for notice in self._repository.claim_notices(self._owner, now, now + CLAIM_SECONDS):
                 self._send(notice)
             return self._repository.next_notice_at()
         except StoreError as error:
             _log.warning("the notices could not be read: %s", error)
-            return self._repository.now() + PAUSES[0]
+            return self._clock.now() + PAUSES[0]
 
     def _send(self, notice: Notice) -> None:
         assert self._notifiers is not None
@@ -92,9 +95,9 @@ class Post:
             error = str(problem)
             again = problem.again and notice.tries < len(PAUSES)
             state = "due" if again else "failed"
-            next_at = self._repository.now() + PAUSES[notice.tries] if again else 0.0
+            next_at = self._clock.now() + PAUSES[notice.tries] if again else 0.0
             _log.warning("`%s` could not be told that `%s` is %s: %s", notice.notifier, notice.execution_id, notice.kind, error)
-        self._settle(lambda: self._repository.settle_notice(notice.id, state, error, next_at))
+        self._settle(lambda: self._repository.settle_notice(notice.id, state, error, self._clock.now(), next_at))
 
     def _settle(self, write: Callable[[], None]) -> None:
         """What was sent is noted; where the store does not take it, the notice comes a second time."""

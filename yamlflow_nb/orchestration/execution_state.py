@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
+from yamlflow_nb.domain.decision import DROPPED, CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.event import ApprovalDecided, AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
@@ -90,6 +90,7 @@ class NodeRun(ItemRun):
         "iteration",
         "iterations_done",
         "last_number",
+        "notes",
         "opened",
         "planned",
         "why",
@@ -113,6 +114,8 @@ class NodeRun(ItemRun):
         self.ignored = False
         self.opened = False
         self.why: str | None = None
+        self.notes: tuple[str, ...] = ()
+        """What its attempts of this round noted, the newest."""
 
     @property
     def id(self) -> str:
@@ -168,6 +171,8 @@ class ExecutionState:
         self.ready: list[tuple[int, int | None]] = []
         self.active = 0
         self.open = 0
+        self.kept_by = 0
+        """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
@@ -239,6 +244,27 @@ class ExecutionState:
         for gate in self.plan.network.watchers.get(name, ()):
             self.truth.reconsider(gate)
 
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def set_values(self, scope: str, values: Mapping[str, Any]) -> None:
+        """All values of a scope anew, in the pool and in what the turn stores."""
+        before, stored = self.variables.scopes.get(scope), self.turn.variables
+        self.variables.set_scope(scope, values, self.now)
+        if before:
+            stored.extend((scope, name, DROPPED) for name in before if name not in values)
+        stored.extend((scope, name, value) for name, value in values.items())
+
+    def drop_values(self, scope: str) -> None:
+        """A scope is no longer there, in the pool and in what the turn stores."""
+        before = self.variables.scopes.get(scope, ())
+        self.turn.variables.extend((scope, name, DROPPED) for name in before)
+        self.variables.drop_scope(scope)
+
+    def set_value(self, scope: str, name: str, value: Any) -> None:
+        """One value of a scope, in the pool and in what the turn stores."""
+        self.variables.set_one(scope, name, value, None, self.now)
+        self.turn.variables.append((scope, name, value))
+
     # --- a node's life -----------------------------------------------------------------------------------------------
 
     def move(self, run: NodeRun, state: str) -> None:
@@ -282,10 +308,9 @@ class ExecutionState:
             rows.append(row)
             turn_events.append(row)
         if run.outputs:
-            self.variables.set_scope(node_id, run.outputs, now)
-            self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+            self.set_values(node_id, run.outputs)
         elif node_id in self.variables.scopes:
-            self.variables.drop_scope(node_id)
+            self.drop_values(node_id)
         network = self.plan.network
         atoms = network.atoms_of.get(node_id)
         if atoms is not None:

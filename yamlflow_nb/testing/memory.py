@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
@@ -69,6 +69,7 @@ class InMemoryRepository:
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
         self._notices: dict[str, Notice] = {}
+        self._aside: dict[str, str] = {}
         self._places: dict[str, _Place] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
@@ -105,7 +106,11 @@ class InMemoryRepository:
         kept.facts.extend(commit.facts)
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
-        kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
+        for scope, name, value in commit.variables:
+            if value is DROPPED:
+                kept.variables.pop(f"{scope}.{name}", None)
+            else:
+                kept.variables[f"{scope}.{name}"] = value
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
         for notice in commit.notices:
@@ -197,12 +202,18 @@ class InMemoryRepository:
                 if kept is not None and kept.record.owner == owner:
                     kept.record.owner, kept.record.expires_at, kept.record.ring = None, 0.0, None
 
-    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str, why: str = "") -> None:
         with self._lock:
             record = self._kept[execution_id].record
             if record.epoch != epoch:
                 return
             record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
+            if why:
+                self._aside[execution_id] = why
+
+    def why_set_aside(self, execution_id: str) -> str | None:
+        with self._lock:
+            return self._aside.get(execution_id)
 
     # --- places ------------------------------------------------------------------------------------------------------
 
@@ -268,17 +279,16 @@ class InMemoryRepository:
 
     # --- notices -----------------------------------------------------------------------------------------------------
 
-    def claim_notices(self, owner: str, seconds: float) -> list[Notice]:
+    def claim_notices(self, owner: str, now: float, until: float) -> list[Notice]:
         with self._lock:
-            now = self.now()
             found = [one for one in self._notices.values() if one.state == "due" and one.next_at <= now]
-            self._notices.update({one.id: replace(one, next_at=now + seconds) for one in found})
+            self._notices.update({one.id: replace(one, next_at=until) for one in found})
             return found
 
-    def settle_notice(self, notice_id: str, state: str, error: str | None, next_at: float) -> None:
+    def settle_notice(self, notice_id: str, state: str, error: str | None, at: float, next_at: float = 0.0) -> None:
         with self._lock:
             one = self._notices[notice_id]
-            sent = self.now() if state == "sent" else None
+            sent = at if state == "sent" else None
             self._notices[notice_id] = replace(one, state=state, error=error, next_at=next_at, tries=one.tries + 1, sent_at=sent)
 
     def next_notice_at(self) -> float | None:

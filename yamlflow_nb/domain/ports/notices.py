@@ -10,11 +10,11 @@ from yamlflow_nb.domain.notice import Notice
 class Notices(Protocol):
     """An outbox: a notice is written in the commit of what it tells. One process at a time has a claim on it."""
 
-    def claim_notices(self, owner: str, seconds: float) -> list[Notice]:
-        """Those that are due and nobody sends: they are this owner's for so long."""
+    def claim_notices(self, owner: str, now: float, until: float) -> list[Notice]:
+        """Those that are due and nobody sends: they are this owner's until then. Times are seconds since the epoch."""
 
-    def settle_notice(self, notice_id: str, state: str, error: str | None, next_at: float) -> None:
-        """What became of it: ``sent``, ``failed`` for good, or ``due`` again at a time. Counts as a try."""
+    def settle_notice(self, notice_id: str, state: str, error: str | None, at: float, next_at: float = 0.0) -> None:
+        """What became of it at a time: ``sent``, ``failed`` for good, or ``due`` again. Counts as a try."""
 
     def next_notice_at(self) -> float | None:
         """When one is due next; None: none is."""

@@ -78,6 +78,9 @@ CREATE TABLE notices (
 );
 CREATE INDEX open_notices ON notices (next_at) WHERE state = 'due';
 """
+_SET_ASIDE = """
+CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
 
 _PLACES = """
 CREATE TABLE places (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, taken INTEGER NOT NULL);
@@ -97,7 +100,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_DECISIONS),
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_DECISIONS),
 }  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)

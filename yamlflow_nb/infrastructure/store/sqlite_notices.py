@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from yamlflow_nb.domain.notice import Notice
@@ -31,24 +31,22 @@ class SQLiteNotices:
     """``Notices``. A claim moves ``next_at``: where its process dies, the notice is due again."""
 
     database: Database
-    now: Callable[[], float]
 
-    def claim_notices(self, owner: str, seconds: float) -> list[Notice]:
-        now = self.now()
+    def claim_notices(self, owner: str, now: float, until: float) -> list[Notice]:
         if not self.database.rows("SELECT 1 FROM notices WHERE state = 'due' AND next_at <= ? LIMIT 1", now):
             return []
         with self.database.writing() as connection:
             found = connection.execute(_DUE, (now,)).fetchall()
             connection.executemany(
-                "UPDATE notices SET claimed_by = ?, next_at = ? WHERE id = ?", [(owner, now + seconds, row[0]) for row in found]
+                "UPDATE notices SET claimed_by = ?, next_at = ? WHERE id = ?", [(owner, until, row[0]) for row in found]
             )
         return [_notice(row) for row in found]
 
-    def settle_notice(self, notice_id: str, state: str, error: str | None, next_at: float) -> None:
+    def settle_notice(self, notice_id: str, state: str, error: str | None, at: float, next_at: float = 0.0) -> None:
         with self.database.writing() as connection:
             connection.execute(
                 "UPDATE notices SET state = ?, error = ?, next_at = ?, tries = tries + 1, sent_at = ? WHERE id = ?",
-                (state, error, next_at, self.now() if state == "sent" else None, notice_id),
+                (state, error, next_at, at if state == "sent" else None, notice_id),
             )
 
     def next_notice_at(self) -> float | None:
