@@ -17,6 +17,8 @@ modules = ["mycompany.tasks"]                # functions come from these and fro
 
 [notifiers.team]                             # `notifications: [{on: [failed], to: team}]` of a pipeline
 webhook = "https://chat.example.org/hooks/{{ secrets.chat }}"
+[http]
+hosts = ["intranet.example.org"]             # hosts inside of a network that a value or a redirect may lead to
 
 [secrets]
 warehouse = {env = "WAREHOUSE_PASSWORD"}     # or {file = "~/.secrets/warehouse"}; else YAMLFLOW_SECRET_WAREHOUSE
@@ -90,6 +92,13 @@ class ConfiguredSettings:
         listed = _table(configuration(folder), "python").get("modules")
         if listed is not None and not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
             raise ConfigurationError("`modules` of [python] is no list of names")
+        return listed
+
+    def hosts(self, folder: Path) -> Sequence[str]:
+        """``[http] hosts``. Raises ``ConfigurationError``."""
+        listed = _table(configuration(folder), "http").get("hosts", [])
+        if not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
+            raise ConfigurationError("`hosts` of [http] is no list of names")
         return listed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import time
 import uuid
@@ -13,7 +14,7 @@ from typing import Any
 
 from yamlflow_nb.domain.approval import Asked, Refusal
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import ApprovalDecided, Fact, RetryRequested, Started, TakenOver
+from yamlflow_nb.domain.event import ApprovalDecided, CustomEventSent, Fact, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Standing
@@ -101,7 +102,7 @@ class Desk:
             raise ended(execution_id, standing.status if standing else None)
         if not self._loop.tenure.is_driven(standing):
             raise interrupted(execution_id)
-        request = Request(uuid.uuid4().hex, execution_id, fact)
+        request = Request(_request_id(execution_id, fact), execution_id, fact)
         self._repository.ask(request)
         crash_point("request-written")
         if self._loop.bell is not None:
@@ -158,6 +159,14 @@ class Desk:
         if self._loop.run(execution_id) is not None:
             return []
         return [one.fact for one in self._repository.waiting_requests(execution_id) if isinstance(one.fact, ApprovalDecided)]
+
+    def keep_for_later(self, execution_id: str, fact: Fact) -> None:
+        """Let a fact lie in the store until somebody goes on with an execution that nobody drives now."""
+        self._repository.ask(Request(_request_id(execution_id, fact), execution_id, fact))
+        crash_point("request-written")
+        standing = self._repository.standing(execution_id)
+        if standing is not None and self._loop.bell is not None and self._loop.tenure.is_driven(standing):
+            self._loop.bell.ring(standing.ring)  # somebody has begun to drive it between the look and the writing
 
     def _await_answer(self, request: Request, asked: Standing, keep: bool = False) -> bool:
         """True when it was carried out. ``keep``: where nobody is there any more the request stays, for the next owner: False."""
@@ -323,6 +332,13 @@ class Desk:
             self._repository.set_aside(execution_id, standing.epoch, QUARANTINED, error.diagnostics[0].message)
         except StoreError:
             return
+
+
+def _request_id(execution_id: str, fact: Fact) -> str:
+    """An event that is sent again under its key is the same request."""
+    if isinstance(fact, CustomEventSent) and fact.key is not None:
+        return hashlib.sha256(f"{execution_id}\n{fact.key}".encode()).hexdigest()[:32]
+    return uuid.uuid4().hex
 
 
 def interrupted(execution_id: str) -> CommandError:
