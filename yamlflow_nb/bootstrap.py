@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.worker import Worker
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.notice import Notice
     from yamlflow_nb.domain.ports.catalogue import Catalogue
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
     from yamlflow_nb.infrastructure.store.locate_store import Place
@@ -241,6 +243,7 @@ def _make(place: Place) -> Services:
     from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.system_clock import SystemClock
+    from yamlflow_nb.infrastructure.texts.rendering import Renderer
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
@@ -249,23 +252,40 @@ def _make(place: Place) -> Services:
     artifacts = artifacts_of(place.folder)
     store = _store_at(place)
     repository = patient(store)
+    render = Renderer()
     settings = ConfiguredSettings()
     made: list[ExecutionService] = []
-    able = executors(artifacts, settings, lambda: made[0].children)
+    able = executors(artifacts, settings, lambda: made[0].children, render)
     runs = place.folder / "runs"
     if not store.database.read_only:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
+    loop = KernelLoop(
+        repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings,
+        notifiers=_WhenNeeded(settings, render),
+    )  # fmt: skip
     definitions = PipelineService(task_types(), lambda: repository)
-    made.append(ExecutionService(loop, repository, artifacts, definitions))
+    made.append(ExecutionService(loop, repository, artifacts, definitions, render))
     return Services(
         definitions,
         made[0],
         TaskService(task_types(), frozenset(able), definitions),
         place.path,
     )
+
+
+class _WhenNeeded:
+    """Notifiers, loaded with the first notice: most runs send none."""
+
+    def __init__(self, settings: Settings, render: Callable[[Mapping[str, Any]], str]) -> None:
+        self._settings = settings
+        self._render = render
+
+    def send(self, notice: Notice) -> None:
+        from yamlflow_nb.infrastructure.notifiers.configured import ConfiguredNotifiers
+
+        ConfiguredNotifiers(self._settings, self._render).send(notice)
 
 
 def _bell(store: SQLiteRepository) -> Callable[[str, Callable[[], None]], Bell]:

@@ -127,6 +127,8 @@ def _how_it_goes_on(execution: Execution, executions: ExecutionService) -> None:
     for waited in execution.waiting_for:
         if waited.startswith("custom."):
             click.echo(f"`yamlflow event send {waited.removeprefix('custom.')} {execution.id}` lets it go on", err=True)
+        elif any(asked.node == waited for asked in execution.approvals):
+            click.echo(f"`yamlflow approve {waited} {execution.id}` lets it go on, `yamlflow reject {waited}` does not", err=True)
     for child in execution.children:
         if child.status == "waiting":
             _how_it_goes_on(executions.get(child.id), executions)

@@ -221,6 +221,26 @@ class InterruptionAnswered:
 
 
 @value
+class ApprovalDecided:
+    """A person decided on an approval. ``by`` is who, as the machine knows them; ``decided_at`` when (a decision given while nobody
+    drove the execution is taken in later, at ``at``); ``shown`` the hash of what they saw; ``origin`` from where they said it.
+    ``form`` holds the typed values of the form, ``asked`` what was shown."""
+
+    at: float
+    attempt: AttemptKey
+    id: str
+    action: str
+    by: str
+    decided_at: float
+    shown: str
+    rejects: bool = False
+    form: Mapping[str, Any] = field(default_factory=dict)
+    comment: str = ""
+    origin: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+
+@value
 class VariableSet:
     """A person sets a variable of a paused execution."""
 
@@ -233,5 +253,6 @@ class VariableSet:
 Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
+    ApprovalDecided,
     RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

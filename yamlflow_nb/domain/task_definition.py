@@ -57,7 +57,7 @@ class TaskType:
     type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, an ``event`` (also a
     time, or what its executor looks for), or a ``child``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form); ``bound_form`` is
-    how such a field reads a bound ``{name}`` instead.
+    how such a field reads a bound ``{name}`` instead. ``texts`` names fields whose text may hold statements of Jinja2;
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
     fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     ``parameters`` names the field whose text takes parameters, and finds them: (``parameter`` or ``identifier``, name,
@@ -74,6 +74,7 @@ class TaskType:
     no_templates: Mapping[str, str] = field(default_factory=dict)
     bound_form: str = ":{name}"
     literal: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     parameters: tuple[str, Callable[[str], Iterator[tuple[str, str, int, int]]]] | None = None
     summary: str = ""
     package: str | None = None

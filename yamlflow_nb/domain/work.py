@@ -16,8 +16,8 @@ class Work:
     """An attempt to be executed.
 
     ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields, and ``written``
-    the same as the definition has them, with ``{{ }}``. Relative paths count from ``folder``, the definition's.
-    ``opened()`` are the inputs with tables as data frames, files as paths, and large values as they are.
+    the same as the definition has them, with ``{{ }}``. Relative paths count from ``folder``, the definition's; ``initiator``
+    started the run. ``opened()`` are the inputs with tables as data frames, files as paths, and large values as they are.
     ``run_folder`` is this attempt's own, for what it leaves behind;
     ``earlier()`` are those of this node's attempts before, newest first.
 
@@ -45,6 +45,7 @@ class Work:
     folder: Path
     run_folder: Path
     namespace: Mapping[str, Any] | None = None
+    initiator: str = ""
     written: Mapping[str, Any] = field(default_factory=dict)
     emit: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, payload: None)
     output: Callable[[Mapping[str, Any]], None] = field(default=lambda values: None)

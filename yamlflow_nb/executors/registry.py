@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.executors.installed import Plugins, installed_plugins
 
@@ -83,11 +83,16 @@ class InstalledExecutors(Mapping[str, "TaskExecutor"]):
 
 
 def executors(
-    artifacts: ArtifactStore, settings: Settings | None = None, children: Callable[[], Children] | None = None
+    artifacts: ArtifactStore,
+    settings: Settings | None = None,
+    children: Callable[[], Children] | None = None,
+    render: Callable[[Any], str] = str,
 ) -> InstalledExecutors:
     """An executor for each type that can run in this process; ``settings`` has their connections and secrets, ``children`` starts
-    pipelines that are nodes. Plugins are not among what it lists, so that a start need not search for them."""
+    pipelines that are nodes, ``render`` makes texts of what has statements. Plugins are not among what it lists, so that a start
+    need not search for them."""
     from yamlflow_nb.domain.ports.settings import NoSettings
+    from yamlflow_nb.executors.approval import ApprovalExecutor
     from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
@@ -97,6 +102,7 @@ def executors(
     from yamlflow_nb.executors.wait import WaitExecutor
 
     ours: dict[str, TaskExecutor] = {
+        "approval": ApprovalExecutor(render),
         "http": HttpExecutor(artifacts, settings),
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),

@@ -25,6 +25,7 @@ from yamlflow_nb.language.reading import (
     duration,
     integer_from,
     list_of,
+    long_text,
     one_of,
     record,
     text,
@@ -245,7 +246,7 @@ _FIELDS: dict[str, Reader] = {
         required=("limit",),
     ),
     "notifications": list_of(
-        record({"on": list_of(_NOTIFICATION_EVENTS), "to": any_of(text, str, texts), "message": text}, required=("on", "to"))
+        record({"on": list_of(_NOTIFICATION_EVENTS), "to": any_of(text, str, texts), "message": long_text}, required=("on", "to"))
     ),
     "tags": texts,
 }

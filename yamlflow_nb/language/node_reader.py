@@ -10,6 +10,7 @@ from yamlflow_nb.domain.pipeline_definition import RESERVED_NAMES, NodeDefinitio
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
 from yamlflow_nb.language.control_fields import CONTROL, NAME, Written, is_text
+from yamlflow_nb.language.long_text import has_statements
 from yamlflow_nb.language.published_task import published_names, published_task
 from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import INVALID, Reading, text
@@ -182,8 +183,13 @@ def field_templates(reading: Reading, path: Path, written: dict[str, DocumentNod
         if (
             item is None
             or name in kind.literal
-            or (type(item) is ScalarNode and (item.value.__class__ is not str or "{{" not in item.value))
+            or (type(item) is ScalarNode and (item.value.__class__ is not str or not ("{{" in item.value or "{%" in item.value)))
         ):
+            continue
+        if name in kind.texts and type(item) is ScalarNode and has_statements(item.value):
+            long = reading.long_text((*path, name), item.value)
+            if long is not None:
+                found.append(BoundTemplate((name,), long, (*path, name)))
             continue
         if name in kind.no_templates and type(item) is ScalarNode:
             continue

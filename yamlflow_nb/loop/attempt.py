@@ -24,6 +24,7 @@ from yamlflow_nb.domain.event import (
     TaskWaiting,
 )
 from yamlflow_nb.domain.execution_plan import PlannedNode
+from yamlflow_nb.domain.mask import Mask
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
@@ -32,7 +33,6 @@ from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
-from yamlflow_nb.loop.mask import Mask
 from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal, in_own_thread
@@ -254,6 +254,7 @@ class AttemptJob:
             folder=self._run.folder,
             run_folder=_NOT_YET,
             namespace=self._run.namespace,
+            initiator=self._run.record.initiator,
             written=self._planned.fields,
             emit=self._emit,
             output=self._output,
@@ -314,6 +315,17 @@ class AttemptJob:
         self._log_file.write(text)
         fact = TaskNoted(self._around.clock.now(), self._start.attempt, self._told(text)[:_NOTE_LENGTH])
         self._around.tell(self._run.id, fact)
+
+
+class AskingJob(AttemptJob):
+    """An attempt that a person ends: its executor only looks whether it can be asked. What it gives is no result;
+    that it failed is."""
+
+    def __call__(self) -> None:
+        self._begin()
+        fact = self._result(self._executed)
+        if fact is not None and fact.state == "failed":
+            self._around.tell(self._run.id, fact)
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:

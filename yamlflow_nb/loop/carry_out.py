@@ -18,7 +18,7 @@ from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
-from yamlflow_nb.loop.attempt import AttemptJob, Surroundings
+from yamlflow_nb.loop.attempt import AskingJob, AttemptJob, Surroundings
 from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.stop_signal import in_own_thread
@@ -167,8 +167,13 @@ class CarryOut:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
-        elif node.planned.waits == "person" or timer_name("due", node, key.item) in run.state.timers:
-            self.leave(run, start)  # a person, or a timer, brings the result
+        elif node.planned.waits == "person":
+            self.leave(run, start)
+            if executor is not None:
+                # Not one of the jobs that are waited for: what it looks at is soon seen, and the waiting is nobody's work.
+                self._workers.submit(AskingJob(run, start, executor, self._around))
+        elif timer_name("due", node, key.item) in run.state.timers:
+            self.leave(run, start)  # a timer brings the result
         elif executor is None:
             self.leave(run, start)
             error = TaskError("TaskTypeError", _cannot_run(run.plan.task_types.get(start.type), start.type))

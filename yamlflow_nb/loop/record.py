@@ -7,8 +7,10 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import APPLIED
+from yamlflow_nb.loop.notices import notices_of
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import NodeRun
 
@@ -20,6 +22,7 @@ class Draft:
         self.run = run
         self.created = created
         self.answers: list[tuple[str, str]] = []
+        self.notices: list[Notice] = []
         self._facts: list[Fact] = []
         self._events: list[StoredEvent] = []
         self._changed: dict[str, None] = {}
@@ -38,6 +41,7 @@ class Draft:
             for decision in turn.decisions:
                 if isinstance(decision, FinishExecution):
                     self._outputs = decision.outputs
+            self.notices += notices_of(self.run, turn)
         if request_id is not None:
             self.answers.append((request_id, APPLIED if counts else f"it has ended: {self.run.state.status}"))
 
@@ -61,6 +65,7 @@ class Draft:
             outputs=self._outputs,
             created=self.created,
             answers=self.answers,
+            notices=self.notices,
         )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.decision import Decision, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
+from yamlflow_nb.domain.event import ApprovalDecided, Fact, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
@@ -20,9 +21,11 @@ from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
 from yamlflow_nb.loop.concurrency import Concurrency
+from yamlflow_nb.loop.post import Post
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
+from yamlflow_nb.orchestration.approval import refusal
 from yamlflow_nb.orchestration.execution_orchestrator import decide
 
 _log = logging.getLogger("yamlflow_nb")
@@ -31,12 +34,13 @@ _log = logging.getLogger("yamlflow_nb")
 @dataclass
 class Arrival:
     """A fact on its way to an execution; ``request_id`` where another process asked for it, ``done`` where somebody waits for
-    it to be taken in."""
+    it to be taken in, ``refused`` why it was not."""
 
     execution_id: str
     fact: Fact
     request_id: str | None = None
     done: threading.Event | None = None
+    refused: Refusal | None = None
 
 
 class Begin:
@@ -76,7 +80,14 @@ class TurnTaker:
     ``lock``. A turn that the store does not take for now is held, and no other begins before it is written."""
 
     def __init__(
-        self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure, concurrency: Concurrency
+        self,
+        repository: Repository,
+        clock: Clock,
+        agenda: Agenda,
+        carry: CarryOut,
+        tenure: Tenure,
+        concurrency: Concurrency,
+        post: Post,
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -84,6 +95,7 @@ class TurnTaker:
         self._carry = carry
         self._tenure = tenure
         self._concurrency = concurrency
+        self._post = post
         self._held: _Made | None = None
         self.lock = threading.RLock()
         self.runs: dict[str, Run] = {}
@@ -179,6 +191,12 @@ class TurnTaker:
             if arrival.request_id is not None:
                 draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
             return
+        if isinstance(fact, ApprovalDecided):
+            arrival.refused = refusal(run.state, fact)
+            if arrival.refused is not None:
+                if arrival.request_id is not None:
+                    draft.answers.append((arrival.request_id, arrival.refused.as_text()))
+                return
         counted = run.state.ended is None
         try:
             turn = decide(run.state, fact)[1]
@@ -213,6 +231,8 @@ class TurnTaker:
 
     @uncollected
     def _carry_out(self, made: _Made) -> None:
+        if any(draft.notices for draft in made.drafts.values()):
+            self._post.ring()
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.decision import Remind, SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
 from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
@@ -126,6 +126,8 @@ def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, 
         state.set_timer("due", run, item, due)
     if planned.wait_timeout:
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
+    if planned.remind:
+        state.set_timer("remind", run, item, state.now + planned.remind)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
 
@@ -171,6 +173,7 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
+        state.drop_timer(timer_name("remind", run, item))
         state.drop_timer(timer_name("due", run, item))
     outputs = dict(fact.outputs) if slot.early is None else {**slot.early, **fact.outputs}
     if fact.state in ("completed", "approved"):
@@ -426,6 +429,7 @@ def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("wait", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     state.drop_timer(timer_name("due", run, item))
     message = f"timed out after {run.planned.timeout:g} s"
     fail_attempt(state, run, slot, item, "timeout", TaskError("", message), slot.early or {}, None)
@@ -441,10 +445,12 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
         slot.escalated = True
         within = parse_duration(policy.get("within", "1d")) or 86_400.0
         state.set_timer("wait", run, item, state.now + within)
+        state.decide(Remind(slot.attempt, "escalated", tuple(policy.get("escalate") or ())))
         return
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("timeout", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     state.drop_timer(timer_name("due", run, item))
     reason = "rejected" if policy == "reject" else "timeout"
     came = "no answer" if run.planned.waits == "person" else "what it waits for did not come"

@@ -91,6 +91,14 @@ class Doctor:
             return
         states = ", ".join(f"{count} {status}" for status, count in found["executions"].items()) or "none yet"
         yield Finding("executions", "ok", states)
+        count, broken = service.verify()
+        if broken:
+            more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+            yield Finding(
+                "decisions", "wrong", broken[0] + more, "yamlflow store verify tells all; a backup from before shows what was"
+            )
+        elif count:
+            yield Finding("decisions", "ok", f"{count} of people, none changed since")
 
     # --- the project -----------------------------------------------------------------------------------------------
 
@@ -111,7 +119,8 @@ class Doctor:
         if not found:
             yield Finding("configuration", "ok", f"none for {project}, and none is needed: yamlflow init shows one")
             return
-        yield Finding("configuration", "ok", f"{project}; connections: {', '.join(connections) or 'none'}")
+        told = f"connections: {', '.join(connections) or 'none'}; notifiers: {', '.join(settings.notifiers(here)) or 'none'}"
+        yield Finding("configuration", "ok", f"{project}; {told}")
         if unknown:
             todo = "set what [secrets] of yamlflow.toml names"
             yield Finding("secrets", "warning", f"without a value here: {', '.join(unknown)}", todo)

@@ -23,6 +23,7 @@ from yamlflow_nb.domain.event import (
     SkipRequested,
     VariableSet,
 )
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
@@ -31,7 +32,9 @@ from yamlflow_nb.orchestration.place import REASON as QUEUED
 from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.approvable import Approvable
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.deciding import open_approvals
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
@@ -50,7 +53,7 @@ _ALONE = 2.0
 """Seconds without an owner after which whoever waits is told."""
 
 
-class Execution:
+class Execution(Approvable):
     """One execution, live: what it says is what the store holds now.
 
     ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process drives is read from the
@@ -223,8 +226,15 @@ class Execution:
         with self._held_still() as run:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
             told["set_aside"] = self._desk.why_set_aside(self.id) if reason == QUARANTINED else None
-            whole = snapshot(run) | told
-        return with_children(whole, self.children)
+            shown = with_children(snapshot(run) | told, self.children)
+            asked = open_approvals(run.state)
+        notices = [_told(notice) for notice in self.notices] if self._run.plan.definition.notifications else []
+        return shown | {"approvals": [self._desk.readable(one) for one in asked], "notifications": notices}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was told of it to people (``notifications``), and what became of the sending."""
+        return self._desk.notices(self.id)
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -485,6 +495,11 @@ class Execution:
         outputs = ", ".join(f"{name}={short(value)}" for name, value in self.outputs.items())
         reason = f" ({self.reason})" if self.reason else ""
         return f"Execution({self.id}, {self.status}{reason}; {states}{'; ' + outputs if outputs else ''})"
+
+
+def _told(notice: Notice) -> dict[str, Any]:
+    names = ("notifier", "kind", "node", "at", "state", "tries", "error", "sent_at")
+    return {name: getattr(notice, name) for name in names}
 
 
 def _named(node: str, error: Diagnostic) -> Diagnostic:

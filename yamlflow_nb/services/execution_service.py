@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
 from yamlflow_nb.services.child_executions import ChildExecutions
-from yamlflow_nb.services.choosing import choose, matching
+from yamlflow_nb.services.choosing import FITTING, choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
@@ -36,12 +36,19 @@ _NEWEST = 1000
 class ExecutionService:
     """The executions of one store. Those that it starts are driven by its loop; others are read from the store."""
 
-    def __init__(self, loop: KernelLoop, repository: Repository, artifacts: ArtifactStore, pipelines: PipelineService) -> None:
+    def __init__(
+        self,
+        loop: KernelLoop,
+        repository: Repository,
+        artifacts: ArtifactStore,
+        pipelines: PipelineService,
+        render: Callable[[Any], str] = str,
+    ) -> None:
         self._loop = loop
         self._repository = repository
         self._artifacts = artifacts
         self._pipelines = pipelines
-        self._desk = Desk(loop, repository, pipelines)
+        self._desk = Desk(loop, repository, pipelines, render)
         self.children = ChildExecutions(loop, repository, self._desk, pipelines)
         self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
 
@@ -218,6 +225,35 @@ class ExecutionService:
     ) -> Execution:
         """Open the next round, in this process."""
         return self.meant("retry", execution_id).retry(*nodes, with_nodes=with_nodes, failed_items=failed_items)
+
+    def asking(self, node: str | None = None, execution_id: str | None = None) -> Execution:
+        """The execution whose approval is meant: the one named, else the only one that asks (for this node). Raises
+        ``CommandError``: YF740 none asks, YF726 several do."""
+        if execution_id is not None:
+            return self.get(execution_id)
+        found = list(self._waiting_for_people(this_project()) or self._waiting_for_people(None))
+        found = [one for one in found if node is None or any(asked.node == node for asked in one.approvals)]
+        if len(found) == 1:
+            return found[0]
+        newest = None if found or node is None else next(iter(self.of_this_project(1)), None)
+        if newest is not None and node in self.get(newest.id).nodes:
+            return self.get(newest.id)  # which says what became of it
+        if not found:
+            told = "no approval waits" if node is None else f"no approval `{node}` waits"
+            raise CommandError("YF740", told, "yamlflow list shows what runs; name the execution that you mean")
+        lines = [f"  {one.id}  {one.pipeline}: {', '.join(dict.fromkeys(asked.node for asked in one.approvals))}" for one in found]
+        raise CommandError("YF726", "\n".join(["several executions ask:", *lines]), "name one: its id, or the beginning of it")
+
+    def _waiting_for_people(self, project: str | None) -> Sequence[Execution]:
+        """Those that have not ended and ask somebody something. Only what has an approval is read back."""
+        records = [one for one in self.list(project, _NEWEST) if one.status in FITTING["approve"] and "approval" in one.definition]
+        return [one for one in (self.get(record.id) for record in records) if one.approvals]
+
+    def approvals(self, everyone: bool = False, project: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What waits for a decision of the user of this process; ``everyone``: of anybody. Newest executions first."""
+        by = user()
+        asked = [one for execution in self._waiting_for_people(project) for one in execution.approvals]
+        return [self._desk.readable(one) for one in asked if everyone or one.may_decide(by)]
 
     def skip(self, node: str, execution_id: str | None = None, *, here: bool = False) -> Execution:
         """Leave a pending node out."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.catalogue import Kind, Published
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
-from yamlflow_nb.domain.ports.requests import Request
+from yamlflow_nb.domain.ports.requests import MOVED_ON, Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
 
 
@@ -70,6 +71,7 @@ class InMemoryRepository:
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
         self._published: dict[tuple[str, str, str, str], Published] = {}
+        self._notices: dict[str, Notice] = {}
         self._aside: dict[str, str] = {}
         self._places: dict[str, _Place] = {}
         self._lock = threading.RLock()
@@ -115,6 +117,8 @@ class InMemoryRepository:
                 kept.variables[f"{scope}.{name}"] = value
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
+        for notice in commit.notices:
+            self._notices.setdefault(notice.id, notice)
         record = kept.record
         record.status, record.reason, record.round = commit.status, commit.reason, commit.round
         record.finished_at = commit.at if commit.status in TERMINAL_STATUS else None
@@ -252,6 +256,22 @@ class InMemoryRepository:
         with self._lock:
             self._requests.setdefault(request.id, request)
 
+    def ask_nobody(self, request: Request, epoch: int, refused: Callable[[Sequence[Request]], str | None]) -> str | None:
+        with self._lock:
+            if request.id in self._requests:
+                return None
+            if self._kept[request.execution_id].record.epoch != epoch:
+                return MOVED_ON
+            why = refused(self.waiting_requests(request.execution_id))
+            if why is None:
+                self.ask(request)
+            return why
+
+    def waiting_requests(self, execution_id: str) -> list[Request]:
+        with self._lock:
+            open_ = [one for one in self._requests.values() if one.id not in self._answers]
+            return [one for one in open_ if one.execution_id == execution_id]
+
     def asked(self, owner: str) -> list[Request]:
         with self._lock:
             return [
@@ -285,6 +305,27 @@ class InMemoryRepository:
             found = [one for one in found if (one.namespace, one.name) == (namespace or "default", name)]
         found.reverse()
         return sorted(sorted(found, key=lambda one: one.at, reverse=True), key=lambda one: (one.namespace, one.name))
+    # --- notices -----------------------------------------------------------------------------------------------------
+
+    def claim_notices(self, owner: str, now: float, until: float) -> list[Notice]:
+        with self._lock:
+            found = [one for one in self._notices.values() if one.state == "due" and one.next_at <= now]
+            self._notices.update({one.id: replace(one, next_at=until) for one in found})
+            return found
+
+    def settle_notice(self, notice_id: str, state: str, error: str | None, at: float, next_at: float = 0.0) -> None:
+        with self._lock:
+            one = self._notices[notice_id]
+            sent = at if state == "sent" else None
+            self._notices[notice_id] = replace(one, state=state, error=error, next_at=next_at, tries=one.tries + 1, sent_at=sent)
+
+    def next_notice_at(self) -> float | None:
+        with self._lock:
+            return min((one.next_at for one in self._notices.values() if one.state == "due"), default=None)
+
+    def notices(self, execution_id: str) -> list[Notice]:
+        with self._lock:
+            return [one for one in self._notices.values() if one.execution_id == execution_id]
 
     def close(self) -> None:
         """Nothing to close: other loops may still use it."""

@@ -17,7 +17,7 @@ _KINDS: dict[str, type] = {
         event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
         event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
         event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
-        event.RoomGranted, event.PlaceGranted, event.PlaceRefused,
+        event.RoomGranted, event.PlaceGranted, event.PlaceRefused, event.ApprovalDecided,
     )
 }  # fmt: skip
 _AS_JSON: dict[str, Callable[[Any], Any]] = {"attempt": list, "error": dataclasses.asdict}

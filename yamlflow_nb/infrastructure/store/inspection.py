@@ -20,9 +20,10 @@ TABLES = {
     "events": "SELECT * FROM events",
     "variables": "SELECT * FROM variables",
     "published": "SELECT * FROM published ORDER BY kind, namespace, name, at",
+    "decisions": "SELECT * FROM decisions ORDER BY number",
 }
 """What is exported: the projections that people ask for. The journal they come from is in the store's own file."""
-JSON_COLUMNS = frozenset({"inputs", "outputs", "payload", "value"})
+JSON_COLUMNS = frozenset({"inputs", "outputs", "payload", "value", "body"})
 REAL_COLUMNS = frozenset({"at", "created_at", "started_at", "finished_at"})
 INTEGER_COLUMNS = frozenset({"number", "round", "attempts"})
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED
+from yamlflow_nb.domain.event import ApprovalDecided
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
+from yamlflow_nb.infrastructure.store.sqlite_notices import row_of
 
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
@@ -28,8 +30,12 @@ class Rows:
     def __init__(self, commit: Commit) -> None:
         self.commit = commit
         self.facts = _facts(commit)
+        self.decisions = [
+            (fact, self.facts[5 * place + 4]) for place, fact in enumerate(commit.facts) if isinstance(fact, ApprovalDecided)
+        ]
         self.events = _events(commit)
         self.nodes = _nodes(commit)
+        self.notices = [row_of(notice) for notice in commit.notices]
         self.variables = _variables(commit)
         self.dropped = [(commit.execution_id, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]

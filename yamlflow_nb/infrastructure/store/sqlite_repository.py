@@ -18,11 +18,13 @@ from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import elapsed
 from yamlflow_nb.infrastructure.store.connection import Database
+from yamlflow_nb.infrastructure.store.decisions import chain
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_catalogue import SQLiteCatalogue
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
+from yamlflow_nb.infrastructure.store.sqlite_notices import SQLiteNotices, write_notices
 from yamlflow_nb.infrastructure.store.sqlite_places import SQLitePlaces
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
@@ -34,7 +36,7 @@ _STAND = (
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests, SQLiteCatalogue):
+class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests, SQLiteCatalogue, SQLiteNotices):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire: seconds
     since the machine began, which all of its processes share, and which nobody sets.
 
@@ -178,6 +180,10 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         connection.executemany("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped)
     if rows.answers:
         connection.executemany("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers)
+    if rows.notices:
+        write_notices(connection, rows.notices)
+    for fact, body in rows.decisions:
+        chain(connection, rows.commit.execution_id, fact, body)
     if rows.outputs is not None:
         connection.execute("UPDATE given SET outputs = ? WHERE execution_id = ?", (rows.outputs, rows.commit.execution_id))
 
