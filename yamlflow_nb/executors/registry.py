@@ -95,6 +95,7 @@ def executors(
     from yamlflow_nb.executors.approval import ApprovalExecutor
     from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
+    from yamlflow_nb.executors.pyspark import PySparkExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
@@ -105,6 +106,7 @@ def executors(
         "approval": ApprovalExecutor(render),
         "http": HttpExecutor(artifacts, settings),
         "notebook": NotebookExecutor(artifacts, settings),
+        "pyspark": PySparkExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),

@@ -38,7 +38,7 @@ class Doctor:
 
     def findings(self) -> list[Finding]:
         """Everything, in the order in which it matters."""
-        machine = (_python, _sqlite, self._place, self._opens, _kernels, _extras)
+        machine = (_python, _sqlite, self._place, self._opens, _kernels, spark_finding, _extras)
         return [finding for part in (*machine, self._project, self._plugins) for finding in _guarded(part)]
 
     def _plugins(self) -> Iterator[Finding]:
@@ -160,6 +160,20 @@ def _kernels() -> Iterator[Finding]:
         yield Finding("kernels", "ok", ", ".join(sorted(found)))
     else:
         yield Finding("kernels", "warning", "no Jupyter kernel is installed: notebook nodes cannot run", "pip install ipykernel")
+
+
+def spark_finding() -> Iterator[Finding]:
+    """Whether Spark can run here. Nothing is said where it is not installed: the extras tell that."""
+    from yamlflow_nb.executors.spark.java import OLDEST, find_java
+
+    if not _is_installed("pyspark"):
+        return
+    java = find_java()
+    if java is None:
+        todo = 'pip install "yamlflow_nb[spark]" brings one, or set JAVA_HOME'
+        yield Finding("Spark", "warning", f"no Java {OLDEST} or newer", todo)
+    else:
+        yield Finding("Spark", "ok", f"pyspark {version('pyspark')} on Java {java.version} ({java.origin})")
 
 
 def _extras() -> Iterator[Finding]:
