@@ -16,7 +16,6 @@ import nbformat
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellExecutionError
 from nbclient.util import run_sync
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from yamlflow_nb.domain.work import Work
@@ -25,6 +24,7 @@ from yamlflow_nb.executors.executed_copy import save_copy
 from yamlflow_nb.executors.ladder import climb
 from yamlflow_nb.executors.printed import Lines
 from yamlflow_nb.executors.process_record import forget_process, record_process, signal_steps
+from yamlflow_nb.executors.warm_client import WarmClient
 
 _quiet = logging.getLogger("yamlflow_nb.kernels")
 _quiet.addHandler(logging.NullHandler())
@@ -101,7 +101,7 @@ class NotebookRun:
             self.work.note(f"the kernel of `{self.work.attempt.node}`, process {self.process.pid}, could not be stopped")
 
 
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
+class _Client(WarmClient):
     """Runs the cells, watches what they say, then asks the kernel for the outputs in a cell that is not kept."""
 
     def __init__(self, *arguments: Any, run: NotebookRun, **options: Any) -> None:
@@ -122,7 +122,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         await super().async_start_new_kernel(**options)
-        self.run.started(self.km.provisioner.process)
+        manager: Any = self.km
+        self.run.started(manager.provisioner.process)
 
     # nbclient's synchronous form calls its own class's, not this one.
     start_new_kernel = run_sync(async_start_new_kernel)
@@ -190,12 +191,14 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         run: NotebookRun = options["run"]
+        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
+        beside = run.work.run_folder / "kernel.log"
         client = _Client(
             nb_man, run=run, kernel_name=kernel_name, timeout=None, startup_timeout=STARTUP_SECONDS, log_output=False,
             log=_quiet, resources={"metadata": {"path": str(run.work.folder)}},
+            warm=run.work.fields.get("isolation", "warm") == "warm", beside=beside,
         )  # fmt: skip
-        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
-        with (run.work.run_folder / "kernel.log").open("ab") as log:
+        with beside.open("ab") as log:
             return client.execute(env=run.environment, stdout=log, stderr=log)
 
 
