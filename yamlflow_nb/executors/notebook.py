@@ -52,6 +52,12 @@ class NotebookExecutor:
         self.artifacts = artifacts
         self.settings = settings or NoSettings()
 
+    def expect(self) -> None:
+        """Have kernels ready by the time that notebooks are run."""
+        from yamlflow_nb.executors.warm_kernels import KERNELS
+
+        KERNELS.expect()
+
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``notebook`` and the declared outputs. Raises ``TaskFailed``."""
         from yamlflow_nb.executors.channel import Channel

@@ -29,6 +29,14 @@ class Foretelling(Protocol):
         """The facts that this attempt brings, at their times."""
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """An executor that takes long to begin, and can have that done by the time it is called."""
+
+    def expect(self) -> None:
+        """A task of its type is going to be started. Returns at once."""
+
+
 class CarryOut:
     """Carries out what was decided, in order, after it was committed."""
 
@@ -47,6 +55,7 @@ class CarryOut:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
+        self._preparing = {name: one for name, one in executors.items() if isinstance(one, Preparing)}
         self._artifacts = artifacts
         self._clock = clock
         self._agenda = agenda
@@ -73,6 +82,12 @@ class CarryOut:
             crash_point("execution-ended")
             self.forget(run)
             run.end()
+
+    def expect(self, run: Run) -> None:
+        """Let the executors that this run is going to call get ready."""
+        if self._preparing:
+            for name in self._preparing.keys() & {node.type for node in run.state.plan.nodes}:
+                self._preparing[name].expect()
 
     def rearm(self, run: Run, timers: Iterable[SetTimer]) -> None:
         """Timers of an execution that was read back: they ring at the times that were stored, also past ones."""
