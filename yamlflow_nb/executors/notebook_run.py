@@ -22,6 +22,7 @@ from yamlflow_nb.domain.work import Work
 from yamlflow_nb.executors.cell_output import CellOutput, joined
 from yamlflow_nb.executors.executed_copy import save_copy
 from yamlflow_nb.executors.ladder import climb
+from yamlflow_nb.executors.notebook_restart import Restart
 from yamlflow_nb.executors.printed import Lines
 from yamlflow_nb.executors.process_record import forget_process, record_process, signal_steps
 from yamlflow_nb.executors.warm_client import WarmClient
@@ -47,6 +48,7 @@ class NotebookRun:
     environment: dict[str, str]
     injected: int | None = None
     hand_over: str = ""
+    restart: Restart | None = None
     cell: int = 0
     began: bool = False
     failed: CellExecutionError | None = None
@@ -108,10 +110,14 @@ class _Client(WarmClient):
         super().__init__(*arguments, **options)
         self.run = run
         self.says: CellOutput | None = None
+        self.starts_over = False
 
     def execute(self, **options: Any) -> Any:
         self.reset_execution_trackers()
         with self.setup_kernel(**options):
+            if not self._fit():
+                self.starts_over = True
+                return self.nb
             self.papermill_execute_cells()
             if self.run.failed is None and not self.run.kernel_left and not self.run.work.stopped():
                 self._hand_over()
@@ -131,8 +137,11 @@ class _Client(WarmClient):
     def papermill_execute_cells(self) -> None:
         run = self.run
         counted = run.code_cells()
-        run.work.progress(0, len(counted), "cells")
+        restored = run.restart.places[: run.restart.done] if run.restart is not None else []
+        run.work.progress(len(set(counted) & set(restored)), len(counted), "cells")
         for place, cell in enumerate(self.nb.cells):
+            if place in restored:
+                continue
             if run.work.stopped() or run.failed is not None or run.exited:
                 return
             self._cell(place, cell)
@@ -163,11 +172,24 @@ class _Client(WarmClient):
             self.nb_man.cell_complete(cell, cell_index=place)
             run.save()
 
+    def _fit(self) -> bool:
+        """Have the kernel keep its state from here on, and bring back that of an earlier attempt; False when it has to be another."""
+        if self.run.restart is None:
+            return True
+        try:
+            self._aside(self.run.restart.code())
+        except CellExecutionError:
+            pass  # a kernel of an environment without this package, or an old one: nothing is kept, and nothing brought back
+        return self.run.restart.taken()
+
     def _hand_over(self) -> None:
-        if not self.run.hand_over:
-            return
-        self.says = None
-        self.nb.cells.append(nbformat.v4.new_code_cell(self.run.hand_over))
+        if self.run.hand_over:
+            self.says = None
+            self._aside(self.run.hand_over)
+
+    def _aside(self, code: str) -> None:
+        """Run something in the kernel that is no cell of the notebook."""
+        self.nb.cells.append(nbformat.v4.new_code_cell(code))
         try:
             self.execute_cell(self.nb.cells[-1], len(self.nb.cells) - 1, store_history=False)
         finally:
@@ -191,6 +213,14 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         run: NotebookRun = options["run"]
+        client = cls._executed(nb_man, kernel_name, run)
+        if client.starts_over:
+            run.process = None
+            client = cls._executed(nb_man, kernel_name, run)
+        return client.nb
+
+    @staticmethod
+    def _executed(nb_man: Any, kernel_name: str, run: NotebookRun) -> _Client:
         # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
         beside = run.work.run_folder / "kernel.log"
         client = _Client(
@@ -199,7 +229,8 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             warm=run.work.fields.get("isolation", "warm") == "warm", beside=beside,
         )  # fmt: skip
         with beside.open("ab") as log:
-            return client.execute(env=run.environment, stdout=log, stderr=log)
+            client.execute(env=run.environment, stdout=log, stderr=log)
+        return client
 
 
 papermill_engines.register(_ENGINE, _Engine)
