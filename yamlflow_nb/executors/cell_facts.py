@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 WITHOUT_STATE = frozenset(
-    "abc array ast base64 binascii bisect calendar cmath collections concurrent contextlib copy csv dataclasses datetime decimal "
-    "difflib email enum fnmatch fractions functools getpass glob gzip hashlib heapq html http io itertools json math numbers operator os "
-    "pathlib platform pprint queue random re secrets shutil socket sqlite3 statistics string struct subprocess sys tarfile tempfile "
-    "textwrap threading time traceback types typing unicodedata urllib uuid warnings xml zipfile zlib zoneinfo "
-    "IPython PIL httpx matplotlib mpl_toolkits numpy pandas pyarrow requests scipy seaborn sklearn tqdm yaml yamlflow_nb".split()
-)
+    "abc array ast base64 binascii bisect calendar cmath collections concurrent contextlib copy csv dataclasses "
+    "datetime decimal difflib email enum fnmatch fractions functools getpass glob gzip hashlib heapq html http io "
+    "itertools json math numbers operator os pathlib platform pprint queue random re secrets shutil socket sqlite3 "
+    "statistics string struct subprocess sys tarfile tempfile textwrap threading time traceback types typing "
+    "unicodedata urllib uuid warnings xml zipfile zlib zoneinfo IPython PIL httpx matplotlib mpl_toolkits numpy "
+    "pandas pyarrow requests scipy seaborn sklearn tqdm yaml yamlflow_nb"
+    .split()
+)  # fmt: skip
 """Packages whose functions keep nothing to themselves that a later call would see, but for what is looked at after each cell (the
 folder, variables, random numbers) or is set again (``_SETTINGS``)."""
 _SETTINGS = (
@@ -25,27 +27,33 @@ _SETTINGS = (
 """Settings of a library: to make them again is to have them."""
 _PROBED = ("sys.path", "sys.argv", "os.environ")
 _HIDES = frozenset(
-    "exec eval compile globals locals vars __import__ input breakpoint get_ipython In Out _ __ ___ _i _ii _iii _ih _oh _dh memoryview".split()
-)
+    "exec eval compile globals locals vars __import__ input breakpoint get_ipython In Out _ __ ___ _i _ii _iii _ih "
+    "_oh _dh memoryview"
+    .split()
+)  # fmt: skip
 """Ways to names, values or code that the cell's text does not show."""
 _HIDING = (
-    "sys._getframe", "sys.modules", "sys.settrace", "sys.setprofile", "sys.stdout", "sys.stderr", "sys.displayhook", "sys.excepthook",
-    "sys.addaudithook", "sys.meta_path", "sys.exit", "os.fork", "os.umask", "threading.settrace", "warnings.catch_warnings",
-    "decimal.setcontext", "decimal.getcontext", "os._exit", "os.register_at_fork", "socket.setdefaulttimeout", "csv.register_dialect",
-    "matplotlib.rc", "matplotlib.pyplot.rc", "matplotlib.style.use", "pandas.reset_option", "pandas.api.extensions",
+    "sys._getframe", "sys.modules", "sys.settrace", "sys.setprofile", "sys.stdout", "sys.stderr", "sys.displayhook",
+    "sys.excepthook", "sys.addaudithook", "sys.meta_path", "sys.exit", "os.fork", "os.umask", "threading.settrace",
+    "warnings.catch_warnings",
+    "decimal.setcontext", "decimal.getcontext", "os._exit", "os.register_at_fork", "socket.setdefaulttimeout",
+    "csv.register_dialect", "matplotlib.rc", "matplotlib.pyplot.rc", "matplotlib.style.use", "pandas.reset_option",
+    "pandas.api.extensions",
     "sklearn.set_config", "seaborn.set", "urllib.request.install_opener", "yaml.add_constructor", "IPython.get_ipython",
     "sys.set_int_max_str_digits", "tqdm.tqdm.pandas", "tqdm.auto.tqdm.pandas",
 )  # fmt: skip
 _ACTING_MAGICS = frozenset(
-    "bash sh script system sx cd env set_env pip mkdir ls pwd writefile html javascript markdown latex svg".split()
-)
+    "bash sh script system sx cd env set_env pip mkdir ls pwd writefile html javascript markdown latex svg"
+    .split()
+)  # fmt: skip
 """Magics that act on the world, or on what is looked at after each cell."""
 _SETTING_MAGICS = frozenset("matplotlib config".split())
 _PURE_BUILTINS = frozenset(
-    "abs all any bool bytearray bytes callable chr complex dict divmod enumerate filter float format frozenset getattr hasattr int "
-    "isinstance issubclass iter len list map max min next object ord pow print property range repr reversed round set slice sorted "
-    "staticmethod classmethod str sum super tuple type zip".split()
-)
+    "abs all any bool bytearray bytes callable chr complex dict divmod enumerate filter float format frozenset "
+    "getattr hasattr int isinstance issubclass iter len list map max min next object ord pow print property range "
+    "repr reversed round set slice sorted staticmethod classmethod str sum super tuple type zip"
+    .split()
+)  # fmt: skip
 _PURE_MODULES = (
     "math",
     "itertools",
@@ -60,22 +68,26 @@ _PURE_MODULES = (
     "enum",
 )
 _PURE_CALLS = (
-    "threading.Lock", "threading.RLock", "threading.Event", "threading.Condition", "threading.Semaphore", "queue.Queue", "io.StringIO",
-    "io.BytesIO", "json.loads", "json.dumps", "csv.reader", "csv.DictReader", "contextlib.contextmanager", "dataclasses.dataclass",
+    "threading.Lock", "threading.RLock", "threading.Event", "threading.Condition", "threading.Semaphore", "queue.Queue",
+    "io.StringIO", "io.BytesIO", "json.loads", "json.dumps", "csv.reader", "csv.DictReader", "contextlib.contextmanager",
+    "dataclasses.dataclass",
     "os.path.join",
 )  # fmt: skip
 _PURE_METHODS = frozenset(
-    "append extend insert pop popleft appendleft remove clear sort reverse update add discard setdefault get keys values items copy "
-    "split join strip lower upper replace format startswith endswith count index send readline read readlines close acquire release "
-    "locked group groups match search fullmatch findall put get_nowait put_nowait set is_set wait cache_info cache_clear".split()
-)
+    "append extend insert pop popleft appendleft remove clear sort reverse update add discard setdefault get keys "
+    "values items copy split join strip lower upper replace format startswith endswith count index send readline read "
+    "readlines close acquire release locked group groups match search fullmatch findall put get_nowait put_nowait set "
+    "is_set wait cache_info cache_clear"
+    .split()
+)  # fmt: skip
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 @dataclass
 class CellFacts:
-    """``names`` are all that it reads or writes; ``doubts`` what it may do that cannot be seen; ``again`` why it may not be run again
-    (None: it may); ``settings`` statements that set something; ``calls`` the packages whose functions it calls."""
+    """``names`` are all that it reads or writes, ``written`` those that it writes; ``doubts`` what it may do that cannot be seen;
+    ``again`` why it may not be run again (None: it may); ``settings`` statements that set something; ``calls`` the packages whose
+    functions it calls; ``texts`` its string constants."""
 
     names: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
@@ -87,8 +99,9 @@ class CellFacts:
 
 
 def facts_of(source: str, origin: Callable[[str], str | None], *, own: Callable[[str], bool]) -> CellFacts:
-    """The facts of a cell's Python text (magics already turned into calls). ``origin(name)`` is where a name that was imported comes
-    from (``pandas``, ``os.path.join``), None for any other; ``own(name)`` whether it is a function or class of the notebook."""
+    """The facts of a cell's Python text (magics already turned into calls). ``origin(name)`` is where a name that was imported
+    comes from (``pandas``, ``os.path.join``), None for any other; ``own(name)`` whether it is a function or class of the
+    notebook."""
     tree = ast.parse(source)
     facts = CellFacts()
     set_here: set[int] = set()

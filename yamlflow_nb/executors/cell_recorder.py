@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import os
 import random
 import sys
 import threading
 import time
 import types
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Recorder:
         self.first = set(self.namespace)
         self.environment = dict(os.environ)
         self.threads = set(threading.enumerate())
+        self.born: dict[threading.Thread, int] = {}
         self.failed = False
         self.before: dict[str, int] = {}
         self.secrets = [value for name, value in os.environ.items() if name.startswith("YAMLFLOW_SECRET_") or name in secrets]
@@ -92,11 +93,18 @@ class Recorder:
             self._write(self._state(number))
         except Exception as error:
             self._doubts(number, type(error).__name__, str(error)[:200])
-            self._write({"version": VERSION, "cells": self.cells, "doubt": self.doubt})
+            self._give_up()
         finally:
             self.spent += time.perf_counter() - began
             self.read.clear()
             self.wrote.clear()
+
+    def _give_up(self) -> None:
+        """Keep nothing but the reason; where even that fails, nothing: then the notebook starts over without one."""
+        try:
+            self._write({"version": VERSION, "cells": self.cells, "doubt": self.doubt})
+        except Exception:
+            (self.folder / STATE).unlink(missing_ok=True)
 
     def _looked_at(self, number: int, raw: str) -> None:
         source = self.shell.transform_cell(raw)
@@ -185,9 +193,8 @@ class Recorder:
         return any(secret.encode(code) in text for secret in self._hidden() for code in ("utf-8", "utf-32-le"))
 
     def _hidden(self) -> list[str]:
-        from yamlflow_nb.executors.far_work import given_here
-
-        return [secret for secret in [*self.secrets, *given_here] if secret]
+        asked = sys.modules.get("yamlflow_nb.executors.far_work")  # loaded by whoever asks for one
+        return [secret for secret in [*self.secrets, *(asked.given_here if asked is not None else ())] if secret]
 
     def _state(self, number: int) -> dict[str, Any]:
         saved: dict[str, int] = {}
@@ -214,7 +221,7 @@ class Recorder:
         """A hash of what a name holds, by which a second run of its cell is checked."""
         freezer = Freezer(self.namespace, self.codes, lambda data, ending: digest(data), self.refuses)
         frozen = freezer.freeze(self.namespace[name], name)
-        return digest(json.dumps([frozen, freezer.nodes]).encode())
+        return digest(dumps([frozen, freezer.nodes]).encode())
 
     def _own_names(self) -> list[str]:
         return [name for name in self.namespace if name not in self.first and name not in _IPYTHON and not _is_ipythons(name)]
@@ -223,13 +230,22 @@ class Recorder:
         return max((place for place, facts in enumerate(self.facts, 1) if name in facts.written), default=len(self.facts))
 
     def _present_doubt(self, number: int) -> dict[str, Any] | None:
-        left = [thread for thread in threading.enumerate() if thread not in self.threads and not _is_kernels(thread)]
-        if left:
-            return {"cell": number, "object": f"the thread `{left[0].name}`", "why": "it still runs"}
+        for thread in threading.enumerate():
+            if thread not in self.threads and not self._is_kernels(thread):
+                cell = self.born.setdefault(thread, number)
+                return {"cell": cell, "object": f"the thread `{thread.name}`", "why": "it still runs"}
         plots = sys.modules.get("matplotlib.pyplot")
         if plots is not None and plots.get_fignums():
             return {"cell": number, "object": "a figure of matplotlib", "why": "it is still open"}
         return None
+
+    def _is_kernels(self, thread: threading.Thread) -> bool:
+        """Whether a thread is the kernel's own: also the one in which IPython waits for what ``%%bash`` runs."""
+        scripts = self.shell.magics_manager.registry.get("ScriptMagics")
+        loop = getattr(getattr(thread, "_target", None), "__self__", None)
+        if loop is not None and loop is getattr(scripts, "event_loop", None):
+            return True
+        return thread.name.startswith(("IPython", "Heartbeat", "Control", "IOPub", "Shell channel", "subshell", "yamlflow"))
 
     def _process(self) -> dict[str, Any]:
         changed = {name: value for name, value in os.environ.items() if self.environment.get(name) != value}
@@ -238,7 +254,8 @@ class Recorder:
                 raise Unfreezable(f"os.environ[{name!r}]", "it holds a secret, which is never written down")
         told = {
             "folder": os.getcwd(), "path": sys.path, "argv": sys.argv[3:], "random": random.getstate(), "set": changed,
-            "unset": sorted(set(self.environment) - set(os.environ)), "numpy": None, "dirs": [str(path) for path in self.namespace["_dh"]],
+            "unset": sorted(set(self.environment) - set(os.environ)), "numpy": None,
+            "dirs": [str(path) for path in self.namespace["_dh"]],
         }  # fmt: skip
         if "numpy.random" in sys.modules:
             kind, keys, *rest = sys.modules["numpy.random"].get_state()
@@ -265,9 +282,9 @@ class Recorder:
         self.before = saved
 
     def _write(self, state: dict[str, Any]) -> None:
-        text = json.dumps(state)
+        text = dumps(state)
         scratch = self.folder / f".{STATE}.part"
-        scratch.write_text(json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "state": text}), encoding="utf-8")
+        scratch.write_text(dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "state": text}), encoding="utf-8")
         os.replace(scratch, self.folder / STATE)
         (self.folder / AHEAD).unlink(missing_ok=True)
 
@@ -294,7 +311,3 @@ def _is_ipythons(name: str) -> bool:
     return name.startswith("_") and (
         name.strip("_") == "" or name.strip("_i").isdigit() or name in ("_i", "_ii", "_iii", "_exit_code")
     )
-
-
-def _is_kernels(thread: threading.Thread) -> bool:
-    return thread.name.startswith(("IPython", "Heartbeat", "Control", "IOPub", "Shell channel", "subshell", "yamlflow"))

@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import math
-import re
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -26,6 +25,8 @@ from pathlib import Path, PosixPath
 from typing import Any
 from uuid import UUID
 
+from yamlflow_nb.executors.frozen_table import NotAsItWas, difference, table_bytes, table_from
+
 MOST_OBJECTS = 200_000
 _WORD = 1 << 53
 PLAIN: dict[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
@@ -34,9 +35,6 @@ PLAIN: dict[type, tuple[str, Callable[[Any], str], Callable[[str], Any]]] = {
     bytes: ("bytes", lambda value: base64.b64encode(value).decode(), base64.b64decode),
     complex: ("complex", repr, complex),
 }  # fmt: skip
-
-
-_LASTING = (str, bytes, int, float, bool, type(None), Decimal, dt.date, UUID)
 
 
 class Unfreezable(ValueError):
@@ -71,8 +69,8 @@ class Codes:
 
 
 class Freezer:
-    """One state on its way out. ``save(data, ending)`` keeps a file and gives its name; ``refuse(text)`` says whether a text must not
-    be written down."""
+    """One state on its way out. ``save(data, ending)`` keeps a file and gives its name; ``refuse(text)`` says whether a text must
+    not be written down."""
 
     def __init__(
         self, namespace: Mapping[str, Any], codes: Codes, save: Callable[[bytes, str], str], refuse: Callable[[str | bytes], bool]
@@ -180,10 +178,14 @@ class Freezer:
     def _types_GenericAlias(self, value: Any, place: str) -> list[Any]:
         return ["alias", self.freeze(value.__origin__, place), self.freeze(value.__args__, place)]
 
+    def _IPython_utils_text_SList(self, value: Any, place: str) -> list[Any]:
+        return ["shown", [self.freeze(item, f"{place}[{index}]") for index, item in enumerate(value)]]
+
     def _builtins_module(self, value: Any, place: str) -> list[Any]:
-        if sys.modules.get(value.__name__) is not value:
-            raise Unfreezable(place, f"a module `{value.__name__}` that is not the one that an import gives")
-        return ["module", value.__name__]
+        name = value.__name__
+        if sys.modules.get(name) is not value:
+            raise Unfreezable(place, f"a module `{name}` that is not the one that an import gives")
+        return ["module", name]
 
     def _builtins_cell(self, value: Any, place: str) -> list[Any]:
         return ["cell", self.freeze(value.cell_contents, place)]
@@ -213,6 +215,9 @@ class Freezer:
             frozen,
         ]
 
+    def _builtins_method_descriptor(self, value: Any, place: str) -> list[Any]:
+        return self._reference(value, place)
+
     def _builtins_builtin_function_or_method(self, value: Any, place: str) -> list[Any]:
         owner = value.__self__
         if owner is not None and not isinstance(owner, types.ModuleType):
@@ -221,7 +226,8 @@ class Freezer:
 
     def _reference(self, value: Any, place: str) -> list[Any]:
         """Something of a module, by its name."""
-        module: Any = getattr(value, "__module__", None)
+        owner: Any = getattr(value, "__objclass__", value)
+        module: Any = getattr(owner, "__module__", None)
         name: Any = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
         for found in (module, "builtins") if isinstance(name, str) else ():
             if isinstance(found, str) and found != "__main__" and found in sys.modules:
@@ -234,7 +240,7 @@ class Freezer:
 
     # --- the notebook's own classes ----------------------------------------------------------------------------------
 
-    def _builtins_type(self, value: Any, place: str) -> list[Any]:
+    def _builtins_type(self, value: type, place: str) -> list[Any]:
         if value.__module__ != "__main__":
             return self._reference(value, place)
         if self.namespace.get(value.__name__) is not value or value.__qualname__ != value.__name__:
@@ -252,7 +258,7 @@ class Freezer:
                 item, (types.GetSetDescriptorType, types.MemberDescriptorType)
             ):
                 attributes[name] = self.freeze(item, f"{place}.{name}")
-        return ["class", value.__name__, sorted(vars(value)), attributes]
+        return ["class", str(value.__name__), sorted(vars(value)), attributes]
 
     def _object(self, value: Any, kind: type, place: str) -> list[Any]:
         top = kind.__module__.partition(".")[0]
@@ -327,7 +333,10 @@ class Freezer:
         columns = [value.iloc[:, index] for index in range(value.shape[1])] if kind is pd.DataFrame else [value]
         held = [getattr(column.array, "_ndarray", None) for column in columns]
         self._alone(place, True, [one for one in held if one is not None and not one.dtype.hasobject])
-        data, shape = table_bytes(value)
+        try:
+            data, shape = table_bytes(value)
+        except NotAsItWas as error:
+            raise Unfreezable(place, str(error)) from None
         back = table_from(data, shape)
         problem = difference(value, back)
         if problem:
@@ -364,59 +373,6 @@ def _npy(array: Any) -> bytes:
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
-
-
-def table_bytes(value: Any) -> tuple[bytes, dict[str, Any]]:
-    """A table as Parquet, uncompressed, and what it is apart from that."""
-    import pandas as pd
-
-    shape: dict[str, Any] = {"kind": "frame"}
-    frame = value
-    if isinstance(value, pd.Series):
-        shape, frame = {"kind": "series", "named": value.name is not None}, value.to_frame(name="value")
-        shape["name"] = value.name if isinstance(value.name, str) else None
-    elif isinstance(value, pd.Index):
-        shape, frame = {"kind": "index"}, pd.DataFrame(index=value)
-    file = io.BytesIO()
-    try:
-        frame.to_parquet(file, compression=None)
-    except Exception as error:  # whatever the writer of tables raises
-        raise Unfreezable("", f"a table that cannot be written as Parquet: {error}") from None
-    return file.getvalue(), shape
-
-
-def table_from(data: bytes, shape: Mapping[str, Any]) -> Any:
-    """The table again."""
-    import pandas as pd
-
-    frame = pd.read_parquet(io.BytesIO(data))
-    if shape["kind"] == "series":
-        return frame["value"].rename(shape["name"])
-    return frame.index if shape["kind"] == "index" else frame
-
-
-def difference(one: Any, other: Any) -> str:
-    """What tells two tables apart; empty for equal ones."""
-    import pandas as pd
-
-    if type(one) is not type(other):
-        return type(other).__name__
-    if isinstance(one, pd.Index):
-        same = one.equals(other) and one.dtype == other.dtype and list(one.names) == list(other.names)
-        return "" if same and getattr(one, "freq", None) == getattr(other, "freq", None) else "index"
-    if difference(one.index, other.index):
-        return "index"
-    if isinstance(one, pd.Series):
-        if one.dtype == object and [type(item) for item in one] != [type(item) for item in other]:
-            return "types"
-        if one.dtype == object and not all(type(item) in _LASTING for item in one):
-            return "objects in it"
-        return "" if one.equals(other) and one.dtype == other.dtype and one.name == other.name else "values"
-    if not (one.columns.equals(other.columns) and list(one.columns.names) == list(other.columns.names)):
-        return "columns"
-    if list(one.dtypes) != list(other.dtypes) or type(one.columns) is not type(other.columns):
-        return "types"
-    return next((found for found in (difference(one.iloc[:, at], other.iloc[:, at]) for at in range(one.shape[1])) if found), "")
 
 
 def _name(kind: type) -> str:

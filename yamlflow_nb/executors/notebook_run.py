@@ -173,7 +173,8 @@ class _Client(WarmClient):
             run.save()
 
     def _fit(self) -> bool:
-        """Have the kernel keep its state from here on, and bring back that of an earlier attempt; False when it has to be another."""
+        """Have the kernel keep its state from here on, and bring back that of an earlier attempt; False when it has to be another
+        kernel."""
         if self.run.restart is None:
             return True
         try:

@@ -14,12 +14,13 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from yamlflow_nb.executors.freezing import PLAIN, Codes, Unfreezable, table_from
+from yamlflow_nb.executors.freezing import PLAIN, Codes, Unfreezable
+from yamlflow_nb.executors.frozen_table import table_from
 
 
 class Thawer:
-    """A state on its way back into a namespace. ``load(name)`` gives the bytes of a file, checked by its hash; ``define(name)`` runs the
-    statement of a class."""
+    """A state on its way back into a namespace. ``load(name)`` gives the bytes of a file, checked by its hash; ``define(name)``
+    runs the statement of a class."""
 
     def __init__(
         self, nodes: list[Any], namespace: dict[str, Any], codes: Codes, load: Callable[[str], bytes], define: Callable[[str], None]
@@ -52,6 +53,11 @@ class Thawer:
         self.made[number] = made
         made.extend(self._many(items))
         return made
+
+    def _shown(self, number: int, items: list[Any]) -> Any:
+        from IPython.utils.text import SList
+
+        return SList(self._many(items))
 
     def _deque(self, number: int, items: list[Any], most: int | None) -> Any:
         made: deque[Any] = deque(maxlen=most)

@@ -15,11 +15,20 @@ from yamlflow_nb.executors.cell_facts import WITHOUT_STATE, facts_of
 from yamlflow_nb.executors.freezing import Codes, Freezer, Unfreezable
 
 _OURS = "yamlflow_nb"
+_others: dict[str, types.ModuleType] = {}
+"""What was looked at and is not the user's: there are a thousand, and cells are many."""
 
 
 def user_modules() -> dict[str, types.ModuleType]:
     """What is imported from outside of the interpreter's own folders and its packages."""
-    return {name: module for name, module in list(sys.modules.items()) if _is_users(name, module)}
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if _others.get(name) is not module:
+            if _is_users(name, module):
+                found[name] = module
+            else:
+                _others[name] = module
+    return found
 
 
 def _is_users(name: str, module: Any) -> bool:
