@@ -1,5 +1,5 @@
-"""P6 with warm kernels: what a notebook node of three cells takes beyond its cells' own time, from the node's start to its end in the
-store: with time between two notebooks, back to back, two side by side, and with a kernel that is started for it."""
+"""P6 with warm kernels: what a notebook node of three cells takes beyond its cells' own time, from the node's start to its end in
+the store: with time between two notebooks, back to back, two side by side, and with a kernel that is started for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _PROGRAM = """
 import sys, time
 from pathlib import Path
 import yamlflow_nb
-path, store, times, isolation, pause, nodes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5]), sys.argv[6]
+path, store, isolation, nodes = Path(sys.argv[1]), sys.argv[2], sys.argv[4], sys.argv[6]
+times, pause = int(sys.argv[3]), float(sys.argv[5])
 node = "{id: %s, type: notebook, path: three.ipynb, isolation: " + isolation + ", outputs: {own: number, total: integer}}"
 text = "name: one\\nnodes:\\n" + "".join(f"  - {node % name}\\n" for name in nodes)
 for turn in range(times + 1):

@@ -5,6 +5,8 @@ be run again. In doubt it says so: the notebook is then run from its start.
 from __future__ import annotations
 
 import ast
+import builtins
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -27,7 +29,7 @@ _SETTINGS = (
 """Settings of a library: to make them again is to have them."""
 _PROBED = ("sys.path", "sys.argv", "os.environ")
 _HIDES = frozenset(
-    "exec eval compile globals locals vars __import__ input breakpoint get_ipython In Out _ __ ___ _i _ii _iii _ih "
+    "exec eval compile hash id globals locals vars __import__ input breakpoint get_ipython In Out _ __ ___ _i _ii _iii _ih "
     "_oh _dh memoryview"
     .split()
 )  # fmt: skip
@@ -80,7 +82,7 @@ _PURE_METHODS = frozenset(
     "is_set wait cache_info cache_clear"
     .split()
 )  # fmt: skip
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_CHANGING = frozenset("append extend insert pop remove clear update add discard setdefault register".split())
 
 
 @dataclass
@@ -109,23 +111,49 @@ def facts_of(source: str, origin: Callable[[str], str | None], *, own: Callable[
         if _is_setting(statement, origin):
             facts.settings.append(ast.unparse(statement))
             set_here.update(id(node) for node in ast.walk(statement))
+    called, inner, given = _places(tree)
     for node in ast.walk(tree):
         _names(node, facts)
-        if isinstance(node, (ast.Call, ast.Attribute)) and id(node) not in set_here:
-            name = dotted(node.func if isinstance(node, ast.Call) else node, origin)
-            stored = isinstance(node, ast.Call) or not isinstance(node.ctx, ast.Load)
-            if name is not None and stored and name.startswith(_SETTINGS):
-                facts.doubts.append(f"`{name}`")
-        for doubt in _doubts(node, origin):
-            facts.doubts.append(doubt)
-        if isinstance(node, ast.Call):
-            called = dotted(node.func, origin)
-            if called is not None:
-                facts.calls.add(called.partition(".")[0])
+        facts.doubts += _doubts(node, origin)
+        if id(node) not in set_here:
+            facts.doubts += _changes(node, origin)
+        if isinstance(node, (ast.Name, ast.Attribute)) and id(node) not in inner and isinstance(node.ctx, ast.Load):
+            # Whatever is named may be called, by whoever it is handed to.
+            name = dotted(node, origin)
+            if name is not None:
+                facts.calls.add(name.partition(".")[0])
+            if id(node) not in called:
+                facts.again = facts.again or _impure_value(node, name, own, id(node) in given)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and 0 < len(node.value) < 500:
             facts.texts.add(node.value)
         facts.again = facts.again or _impure(node, origin, own)
     return facts
+
+
+def _places(tree: ast.AST) -> tuple[set[int], set[int], set[int]]:
+    """Which expressions are called, which are the beginning of a longer name, and which are handed to a call."""
+    called: set[int] = set()
+    inner: set[int] = set()
+    given: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called.add(id(node.func))
+            given.update(id(part) for part in [*node.args, *(word.value for word in node.keywords)])
+        elif isinstance(node, ast.Attribute):
+            inner.add(id(node.value))
+    return called, inner, given
+
+
+def _changes(node: ast.AST, origin: Callable[[str], str | None]) -> Iterator[str]:
+    """What is changed in a library: beside settings at the top of a cell, which are made again, and what is looked at anyway."""
+    stored = isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load)
+    if not stored and not isinstance(node, ast.Call):
+        return
+    name = dotted(node.func if isinstance(node, ast.Call) else node, origin)
+    if name is None or name.startswith(_PROBED):
+        return
+    if stored or name.startswith(_SETTINGS) or (name.count(".") > 1 and name.rpartition(".")[2] in _CHANGING):
+        yield f"`{name}`, which was changed"
 
 
 def dotted(node: ast.AST, origin: Callable[[str], str | None]) -> str | None:
@@ -171,8 +199,6 @@ def _doubts(node: ast.AST, origin: Callable[[str], str | None]) -> Iterator[str]
         name = dotted(node, origin)
         if name is not None and name in _HIDING:
             yield f"`{name}`"
-        if name is not None and not isinstance(node.ctx, ast.Load) and not name.startswith((*_SETTINGS, *_PROBED)):
-            yield f"`{name}`, which was replaced"
     elif isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr") and node.args:
             name = dotted(node.args[0], origin)
@@ -217,18 +243,38 @@ def _impure(node: ast.AST, origin: Callable[[str], str | None], own: Callable[[s
         return f"`%{magic_of(node)}`" if isinstance(node, ast.Call) else None
     name = dotted(node.func, origin)
     if name is not None:
-        pure = name.partition(".")[0] in _PURE_MODULES or name.startswith(_PURE_CALLS)
-        return None if pure else f"`{name}()`"
+        return None if _computes(name) else f"`{name}()`"
     if isinstance(node.func, ast.Name):
         called = node.func.id
         if called == "print":
             return "`print(file=...)`" if any(word.arg == "file" for word in node.keywords) else None
         if called == "open":
             return None if _reads(node) else "`open()` to write"
-        return None if called in _PURE_BUILTINS or own(called) else f"`{called}()`"
+        return None if called in _PURE_BUILTINS or own(called) or _is_error(called) else f"`{called}()`"
     if isinstance(node.func, ast.Attribute):
         return None if node.func.attr in _PURE_METHODS else f"`.{node.func.attr}()`"
     return "a call of what is computed"
+
+
+def _computes(name: str) -> bool:
+    return name.partition(".")[0] in _PURE_MODULES or name.startswith(_PURE_CALLS)
+
+
+def _impure_value(node: ast.Name | ast.Attribute, name: str | None, own: Callable[[str], bool], given: bool) -> str | None:
+    """Why a cell that hands this on, for whoever to call it, may not be run a second time."""
+    if name is not None:
+        return None if _computes(name) or name in sys.stdlib_module_names else f"`{name}`"
+    if isinstance(node, ast.Attribute):
+        return f"`.{node.attr}`" if given and node.attr not in _PURE_METHODS else None
+    value = getattr(builtins, node.id, None)
+    if value is None or own(node.id) or node.id in _PURE_BUILTINS or not callable(value) or _is_error(node.id):
+        return None
+    return f"`{node.id}`"
+
+
+def _is_error(name: str) -> bool:
+    value = getattr(builtins, name, None)
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 def _reads(call: ast.Call) -> bool:

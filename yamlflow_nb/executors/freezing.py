@@ -25,6 +25,7 @@ from pathlib import Path, PosixPath
 from typing import Any
 from uuid import UUID
 
+from yamlflow_nb.executors.cell_facts import WITHOUT_STATE
 from yamlflow_nb.executors.frozen_table import NotAsItWas, difference, table_bytes, table_from
 
 MOST_OBJECTS = 200_000
@@ -245,20 +246,32 @@ class Freezer:
             return self._reference(value, place)
         if self.namespace.get(value.__name__) is not value or value.__qualname__ != value.__name__:
             raise Unfreezable(place, "a class that does not stand under its own name")
-        attributes = {}
+        for one in value.__mro__:
+            home = one.__module__.partition(".")[0]
+            if home not in WITHOUT_STATE | {"builtins", "__main__"} or (home == "__main__" and "__init_subclass__" in vars(one)):
+                raise Unfreezable(place, f"a class of a {one.__qualname__}, which may notice it")
+        attributes, methods = {}, {}
         for name, item in vars(value).items():
             if isinstance(item, (types.FunctionType, staticmethod, classmethod, property)):
-                inner = getattr(item, "__func__", getattr(item, "fget", item))
-                # A dataclass writes its own; they come back with it.
-                if not isinstance(inner, types.FunctionType) or (
-                    self.codes.place(inner.__code__) is None and not hasattr(value, "__dataclass_fields__")
-                ):
-                    raise Unfreezable(f"{place}.{name}", "code that is in none of the cells")
+                methods[name] = self._method_of(value, item, f"{place}.{name}")
             elif not (name.startswith("__") and name.endswith("__")) and not isinstance(
                 item, (types.GetSetDescriptorType, types.MemberDescriptorType)
             ):
                 attributes[name] = self.freeze(item, f"{place}.{name}")
-        return ["class", str(value.__name__), sorted(vars(value)), attributes]
+        return ["class", str(value.__name__), sorted(vars(value)), attributes, methods]
+
+    def _method_of(self, owner: type, item: Any, place: str) -> list[Any] | None:
+        """The code of a method and its defaults; None for one that a dataclass has written itself."""
+        inner = plain_function(item)
+        if inner is None:
+            raise Unfreezable(place, "code that is in none of the cells")
+        number = self.codes.place(inner.__code__)
+        if number is None and hasattr(owner, "__dataclass_fields__"):
+            return None
+        if number is None or vars(inner) or set(inner.__code__.co_freevars) - {"__class__"}:
+            raise Unfreezable(place, "a method that is more than its text")
+        defaults = [self.freeze(part, f"{place} (defaults)") for part in (inner.__defaults__, inner.__kwdefaults__)]
+        return [type(item).__name__, inner.__code__.co_name, number, *defaults]
 
     def _object(self, value: Any, kind: type, place: str) -> list[Any]:
         top = kind.__module__.partition(".")[0]
@@ -359,6 +372,12 @@ class Freezer:
         if self.refuse(data):
             raise Unfreezable(place, "it holds a secret, which is never written down")
         return self.save(data, ending)
+
+
+def plain_function(item: Any) -> types.FunctionType | None:
+    """The function in a method, a property, a static or class method."""
+    inner = getattr(item, "__func__", getattr(item, "fget", item))
+    return inner if isinstance(inner, types.FunctionType) else None
 
 
 def _copies_on_write() -> bool:

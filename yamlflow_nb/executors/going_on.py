@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import random
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ from yamlflow_nb.executors.user_modules import module_digest, origins_of
 
 VERDICT = "going-on.json"
 _LOOKS_BACK = {"`In`", "`Out`", "`_`", "`__`", "`___`", "`_i`", "`_ii`", "`_iii`", "`_ih`", "`_oh`", "`_dh`"}
+
+
+_HARMLESS = re.compile(
+    r"(property|staticmethod|classmethod|(abc\.)?abstractmethod|\w+\.(setter|getter)|(dataclasses\.)?dataclass(\([\w=, ]*\))?"
+    r"|(dataclasses\.)?field\(default_factory=(list|dict|set|tuple)\)|(dataclasses\.)?field\([\w=, ]*\))"
+)
+"""Decorators and calls in a class statement that do nothing beside it."""
 
 
 class StartOver(Exception):
@@ -124,14 +132,30 @@ class _GoingOn:
         """What the cells that are still to run touch."""
         together = CellFacts()
         origins: dict[str, str] = {}
+        surely: set[str] = set()
         for number, source in enumerate(self.sources[done:], done + 1):
             facts = self._facts(source, origins)
             back = sorted(_LOOKS_BACK & set(facts.doubts))
             if back:
                 raise StartOver(number, back[0], "it looks back at what earlier cells showed")
-            together.names |= facts.names
+            together.names |= {name for name in facts.names - surely if not self._written_first(source, name)}
+            surely |= {name for name in facts.written if self._written_first(source, name)}
             together.doubts += facts.doubts
         return together
+
+    def _written_first(self, source: str, name: str) -> bool:
+        """Whether a cell gives a name a new value before it looks at it."""
+        try:
+            statements = ast.parse(self.shell.transform_cell(source)).body
+        except SyntaxError:
+            return False
+        for statement in statements:
+            read, written = _order(statement)
+            if name in read:
+                return False
+            if name in written:
+                return True
+        return False
 
     def _needed(self, state: dict[str, Any], ahead: CellFacts) -> list[str]:
         """The names that could not be kept, and are used from here on: by the cells, or by functions that they use."""
@@ -287,6 +311,9 @@ class _GoingOn:
         if name not in self.classes:
             raise Unfreezable(name, "its class stands at the top of none of the cells")
         statement, file = self.classes[name]
+        acts = _acts(statement)
+        if acts is not None:
+            raise Unfreezable(name, f"its statement does more than define: `{acts}`")
         code = compile(ast.Module([statement], []), file, "exec", dont_inherit=True)
         exec(code, self.namespace)  # noqa: S102  the notebook's own statement, which has run before
 
@@ -311,6 +338,39 @@ class _GoingOn:
         recorder.settings = state["settings"]
         recorder.facts = [CellFacts(set(cell["names"]), set(cell["written"]), again=cell["again"]) for cell in state["cells"]]
         recorder.know_libraries()
+
+
+def _order(statement: ast.stmt) -> tuple[set[str], set[str]]:
+    """The names that a statement may look at before it writes them, and those that it then surely has written."""
+    written: set[str] = set()
+    before: list[ast.AST] = [statement]
+    if isinstance(statement, ast.Assign):
+        written = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        before = [statement.value, *(target for target in statement.targets if not isinstance(target, ast.Name))]
+    elif isinstance(statement, ast.With) and len(statement.items) == 1 and isinstance(statement.items[0].optional_vars, ast.Name):
+        written = {statement.items[0].optional_vars.id}
+        before = [statement.items[0].context_expr]
+        inside = {node.id for part in statement.body for node in ast.walk(part) if isinstance(node, ast.Name)} - written
+        return {node.id for part in before for node in ast.walk(part) if isinstance(node, ast.Name)} | inside, written
+    elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return set(), {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+    return {node.id for part in before for node in ast.walk(part) if isinstance(node, ast.Name)}, written
+
+
+def _acts(statement: ast.ClassDef) -> str | None:
+    """What a class statement does beside defining methods and attributes."""
+    if statement.keywords:
+        return ast.unparse(statement.keywords[0].value)
+    parts: list[ast.AST] = [*statement.decorator_list]
+    for inside in statement.body:
+        if isinstance(inside, ast.FunctionDef):
+            parts += inside.decorator_list
+        elif isinstance(inside, (ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass)):
+            value = getattr(inside, "value", None)
+            parts += [call for call in ast.walk(value) if isinstance(call, (ast.Call, ast.NamedExpr))] if value is not None else []
+        else:
+            return ast.unparse(inside).splitlines()[0]
+    return next((ast.unparse(part) for part in parts if not _HARMLESS.fullmatch(ast.unparse(part))), None)
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:

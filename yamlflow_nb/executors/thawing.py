@@ -14,7 +14,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from yamlflow_nb.executors.freezing import PLAIN, Codes, Unfreezable
+from yamlflow_nb.executors.freezing import PLAIN, Codes, Unfreezable, plain_function
 from yamlflow_nb.executors.frozen_table import table_from
 
 
@@ -183,12 +183,21 @@ class Thawer:
             vars(made).update(self.thaw(parts["attributes"]))
         return made
 
-    def _class(self, number: int, name: str, names: list[str], attributes: dict[str, Any]) -> Any:
+    def _class(self, number: int, name: str, names: list[str], attributes: dict[str, Any], methods: dict[str, Any]) -> Any:
         self.define(name)
         made = self.namespace[name]
         self.made[number] = made
         if sorted(vars(made)) != names:
             raise Unfreezable(name, "a class that no longer comes out as it was")
+        for method, frozen in methods.items():
+            item = vars(made)[method]
+            inner = plain_function(item)
+            if frozen is None or inner is None:
+                continue
+            kind, code, place, defaults, keywords = frozen
+            if type(item).__name__ != kind or inner.__code__ != self.codes.functions[code][place]:
+                raise Unfreezable(f"{name}.{method}", "a method that was replaced")
+            inner.__defaults__, inner.__kwdefaults__ = self.thaw(defaults), self.thaw(keywords)
         for attribute, frozen in attributes.items():
             setattr(made, attribute, self.thaw(frozen))
         return made

@@ -41,6 +41,7 @@ def _is_users(name: str, module: Any) -> bool:
 def acts_on_import(module: types.ModuleType) -> str | None:
     """What a module does while it is imported, beside defining things; None for nothing."""
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    tree.body = [statement for statement in tree.body if not _is_of_programs(statement)]
     for part in ast.walk(tree):
         if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             part.body = [] if not isinstance(part, ast.Lambda) else ast.Constant(None)
@@ -52,6 +53,11 @@ def acts_on_import(module: types.ModuleType) -> str | None:
         if again is not None:
             return again
     return None
+
+
+def _is_of_programs(statement: ast.stmt) -> bool:
+    """``if __name__ == "__main__":``, which an import passes by."""
+    return isinstance(statement, ast.If) and ast.unparse(statement.test) in ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 def origins_of(tree: ast.AST) -> dict[str, str]:
