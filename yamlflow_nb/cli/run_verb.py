@@ -12,9 +12,10 @@ from yamlflow_nb.cli import options
 @options.inputs
 @click.option("--wait", "stay", is_flag=True, help="stay also while it waits for people or events")
 @click.option("--quiet", "-q", is_flag=True, help="show only how it ended")
+@click.option("--worker", "for_worker", is_flag=True, help="leave it to `yamlflow worker`, and do not wait")
 @options.as_json
 @options.store
-def command(file: str, given: tuple[str, ...], stay: bool, quiet: bool, json_: bool, store: str | None) -> int:
+def command(file: str, given: tuple[str, ...], stay: bool, quiet: bool, for_worker: bool, json_: bool, store: str | None) -> int:
     """Run a pipeline and show it as a tree.
 
     In a terminal the tree moves while nodes work; in a pipe each node that ends is a line, and the tree comes last.
@@ -28,9 +29,12 @@ def command(file: str, given: tuple[str, ...], stay: bool, quiet: bool, json_: b
     from pathlib import Path
 
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.cli.bring import bring, interrupts_held_back, leave
+    from yamlflow_nb.cli.bring import bring, handed_in, interrupts_held_back, leave
     from yamlflow_nb.services.given_inputs import given_inputs
 
+    if for_worker:
+        executions = services(store).executions
+        return handed_in(executions.start(Path(file), given_inputs(given), where="worker"), executions, json_)
     with interrupts_held_back() as held_back:
         executions = services(store).executions
         execution = executions.start(Path(file), given_inputs(given))

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
 from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.pool import Demand
 from yamlflow_nb.domain.value import value
+
+
+class _Dropped:
+    """In place of a value: the variable is no longer there."""
+
+    def __repr__(self) -> str:
+        return "DROPPED"
+
+
+DROPPED = _Dropped()
 
 
 class StoredEvent(NamedTuple):
@@ -32,6 +43,16 @@ class StartTask:
     inputs: Mapping[str, Any]
     fields: Mapping[str, Any]
     timeout: float | None = None
+
+
+@value
+class AskRoom:
+    """Send ``RoomGranted`` when a pool has room for the next attempt of a node, or of one of its items (``resources``)."""
+
+    node: str
+    item: int | None
+    demand: Demand
+    priority: int = 0
 
 
 @value
@@ -65,7 +86,7 @@ class FinishExecution:
     outputs: Mapping[str, Any]
 
 
-Decision = Union[StartTask, StopTask, SetTimer, CancelTimer, FinishExecution]
+Decision = Union[StartTask, AskRoom, StopTask, SetTimer, CancelTimer, FinishExecution]
 
 
 @dataclass(slots=True)
@@ -73,7 +94,8 @@ class Turn:
     """What one call of ``decide`` brought: committed together, then carried out in order.
 
     ``events`` are new rows of the history. ``changed`` names nodes whose state is to be stored anew.
-    ``variables`` are new values: ``(scope, name, value)``. ``decisions`` are for the world.
+    ``variables`` are new values, ``(scope, name, value)``, in order; ``DROPPED`` for one that is no longer there. ``decisions`` are
+    for the world.
     """
 
     events: list[StoredEvent] = field(default_factory=list)

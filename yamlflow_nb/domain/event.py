@@ -44,16 +44,19 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept."""
 
 
 @value
 class Started:
-    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names."""
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held`` is
+    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
+    held: Literal["", "concurrency", "worker"] = ""
 
 
 @value
@@ -90,6 +93,16 @@ class TaskOutputSet:
 
 
 @value
+class TaskNoted:
+    """What an attempt met that its reader should know: a file that was changed since the attempt before, a process that did not
+    end. It changes nothing."""
+
+    at: float
+    attempt: AttemptKey
+    text: str
+
+
+@value
 class TaskWaiting:
     """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
 
@@ -104,6 +117,31 @@ class TimerFired:
 
     at: float
     timer: str
+
+
+@value
+class RoomGranted:
+    """A pool has room for the attempt that ``decide`` had asked room for."""
+
+    at: float
+    node: str
+    item: int | None = None
+
+
+@value
+class PlaceGranted:
+    """Fewer executions of the pipeline than its ``concurrency.limit`` run: this one may."""
+
+    at: float
+
+
+@value
+class PlaceRefused:
+    """As many run as may, and the policy is not to wait: the execution ends as ``status`` (``fail``, ``skip``)."""
+
+    at: float
+    status: Literal["failed", "cancelled"]
+    why: str
 
 
 @value
@@ -188,6 +226,7 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
+    RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

@@ -5,12 +5,13 @@ Built once by ``planning``; nothing in it changes while executions run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, ValueExpression
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition, Recovery, Repeat, Retry
+from yamlflow_nb.domain.pool import Demand
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskType
 
 # Verdicts of an expression, four-valued.
@@ -103,6 +104,8 @@ class PlannedNode:
     repeat: Repeat | None
     on_interrupt: str
     priority: int
+    demand: Demand | None
+    """What each attempt needs of a pool; None where it may start at once."""
     emits: frozenset[str]
     waits: str | None
     awaited: tuple[str, str] | None
@@ -126,3 +129,5 @@ class ExecutionPlan:
     outputs: Mapping[str, Union[Template, Any]]
     timeout: float | None
     task_types: Mapping[str, TaskType] = field(default_factory=dict)
+    awaiting: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """By event from outside: the nodes that are a ``wait`` for it."""

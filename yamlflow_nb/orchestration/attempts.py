@@ -8,11 +8,11 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
-from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
+from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
-from yamlflow_nb.orchestration import items
+from yamlflow_nb.orchestration import items, room
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
@@ -22,6 +22,8 @@ ITERATION = -1
 """In ``ready``: the next iteration of a ``repeat`` node."""
 
 _NOTHING: Mapping[str, Any] = {}
+_NOTES = 20
+"""Of a node so many are shown; all stand in the logs."""
 
 
 def start_ready(state: ExecutionState) -> None:
@@ -33,14 +35,15 @@ def start_ready(state: ExecutionState) -> None:
         run = state.order[index]
         if item == ITERATION:
             if run.state == "running":
-                start_attempt(state, run, run, None)
+                room.start(state, run, None, start_attempt)
         elif item is not None:
             items.feed(state, run, start_attempt)
         elif run.state == "queued":
-            _start_node(state, run)
+            room.start(state, run, None, start_node)
 
 
-def _start_node(state: ExecutionState, run: NodeRun) -> None:
+def start_node(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
+    """A queued node runs: its first attempt, or its first items."""
     state.move(run, "running")
     if run.started_at is None:
         run.started_at = state.now
@@ -171,7 +174,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
-    state.variables.set_scope(run.planned.id, run.outputs, state.now)
+    state.set_values(run.planned.id, run.outputs)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -209,7 +212,7 @@ def fail_attempt(
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
-        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
+        state.set_values(run.planned.id, slot.outputs)
         state.names_changed(run.planned.id)
     diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
@@ -319,6 +322,13 @@ def emit(state: ExecutionState, fact: TaskEmitted) -> None:
     run.event_payloads.setdefault(fact.name, dict(fact.payload))
     state.store_node_event(run, fact.name, dict(fact.payload))
     state.names_changed(run.planned.id)
+
+
+def note(state: ExecutionState, fact: TaskNoted) -> None:
+    """What an attempt noted; also one that counts no more, whose process did not end."""
+    run = state.nodes.get(fact.attempt.node)
+    if run is not None and fact.attempt.round == state.round and fact.text not in run.notes:
+        run.notes = (*run.notes, fact.text)[-_NOTES:]
 
 
 def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution
@@ -24,17 +25,19 @@ REASONS = {
     "timeout": "timeout",
     "onFailure": "onFailure",
     "expression": "expression",
+    "concurrency": "cancelled",
 }
 """What ended the execution early → the reason given to its nodes."""
 
 
 def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
     """Stop early: pending nodes are skipped and active ones cancelled, but not finally and ``always`` nodes (unless
-    ``everything``). A stop ends a pause: what is still to run must be able to."""
+    ``everything``). A stop ends a pause: what is still to run must be able to. Of an execution that was held nothing runs."""
     reason = REASONS[cause]
     if state.halted is None or REASONS[cause] == "cancelled":
         state.halted = cause
-    state.paused = False
+    everything = everything or state.held
+    state.paused = state.held = False
     for run in state.order:
         if not everything and (run.planned.is_finally or run.planned.always):
             continue
@@ -68,7 +71,7 @@ def approach(state: ExecutionState) -> bool:
 def _begin_finishing(state: ExecutionState) -> None:
     state.finishing = True
     state.outcome = outcome(state)
-    state.variables.set_one("system", "outcome", state.outcome, None, state.now)
+    state.set_value("system", "outcome", state.outcome)
     state.store("pipeline", "finishing", {"outcome": state.outcome})
     state.pipeline_events.add("finishing")
     reasons = [
@@ -84,6 +87,8 @@ def _begin_finishing(state: ExecutionState) -> None:
 
 def outcome(state: ExecutionState) -> str:
     """The final state as it stands."""
+    if state.refused is not None:
+        return state.refused.status
     if state.halted in ("cancelled", "stopWhen"):
         return "cancelled"
     failed = any(run.state == "failed" and not run.ignored for run in state.order)
@@ -148,8 +153,13 @@ def keeps_waiting(state: ExecutionState) -> bool:
     """
     if not state.plan.network.atoms_of.get("custom"):
         return False
-    pending = (run for run in state.order if run.state == "pending" and not run.planned.is_finally)
-    return any(_can_be_settled(state, run) for run in pending)
+    # The node that kept it waiting last time is looked at first: with many pending ones each event would cost a look at all.
+    for index in chain(range(state.kept_by, len(state.order)), range(state.kept_by)):
+        run = state.order[index]
+        if run.state == "pending" and not run.planned.is_finally and _can_be_settled(state, run):
+            state.kept_by = index
+            return True
+    return False
 
 
 def _can_be_settled(state: ExecutionState, run: NodeRun) -> bool:

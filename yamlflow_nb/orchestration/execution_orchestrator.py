@@ -13,13 +13,17 @@ from yamlflow_nb.domain.event import (
     Fact,
     InterruptionAnswered,
     PauseRequested,
+    PlaceGranted,
+    PlaceRefused,
     ResumeRequested,
     RetryRequested,
+    RoomGranted,
     SkipRequested,
     Started,
     TakenOver,
     TaskEmitted,
     TaskFinished,
+    TaskNoted,
     TaskOutputSet,
     TaskWaiting,
     TimerFired,
@@ -28,7 +32,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, place, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -65,13 +69,13 @@ def _start(state: ExecutionState, fact: Started) -> None:
         return
     state.begun = True
     state.system = dict(fact.system)
-    state.variables.set_scope("pipeline.input", fact.inputs, fact.at)
-    state.variables.set_scope("system", {**fact.system, "round": state.round}, fact.at)
-    state.turn.variables.extend(("pipeline.input", name, value) for name, value in fact.inputs.items())
-    state.turn.variables.extend(("system", name, value) for name, value in fact.system.items())
+    state.set_values("pipeline.input", fact.inputs)
+    state.set_values("system", {**fact.system, "round": state.round})
     state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
     state.pipeline_events.add("started")
-    if state.plan.timeout:
+    if fact.held:
+        place.hold(state, fact.held)
+    elif state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
@@ -99,18 +103,25 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         passes.queue(state, run)
 
 
+def _start_with_room(state: ExecutionState, fact: RoomGranted) -> None:
+    found = room.granted(state, fact.node, fact.item)
+    if found is not None:
+        run, slot = found
+        start = attempts.start_node if run.state == "queued" else attempts.start_attempt
+        start(state, run, slot, fact.item)
+
+
 def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
     state.store("custom", fact.name, dict(fact.payload) | ({"by": fact.by} if fact.by else {}))
     first = fact.name not in state.custom and not state.closed
     if first:
         state.custom[fact.name] = dict(fact.payload)
-        state.variables.set_scope(f"custom.{fact.name}", fact.payload, fact.at)
-        state.turn.variables.extend((f"custom.{fact.name}", name, value) for name, value in fact.payload.items())
+        state.set_values(f"custom.{fact.name}", fact.payload)
         state.settle("custom", fact.name, TRUE)
         state.names_changed(f"custom.{fact.name}")
-    for run in state.order if ("custom", fact.name) in state.plan.network.atoms else ():
-        if run.planned.awaited == ("custom", fact.name) and run.planned.id not in state.scripted:
-            attempts.arrive(state, run, fact.payload)
+    for index in state.plan.awaiting.get(fact.name, ()):
+        if state.order[index].planned.id not in state.scripted:
+            attempts.arrive(state, state.order[index], fact.payload)
 
 
 def _cancel(state: ExecutionState, fact: CancelRequested) -> None:
@@ -134,6 +145,7 @@ def _resume(state: ExecutionState, fact: ResumeRequested) -> None:
     if state.paused:
         state.paused = False
         _pipeline_event(state, "resumed", {"by": fact.by} if fact.by else {})
+        room.ask_again(state)
 
 
 def _pipeline_event(state: ExecutionState, event: str, payload: Mapping[str, Any]) -> None:
@@ -151,8 +163,7 @@ def _skip(state: ExecutionState, fact: SkipRequested) -> None:
 
 def _set_variable(state: ExecutionState, fact: VariableSet) -> None:
     scope, _, name = fact.reference.rpartition(".")
-    state.variables.set_one(scope, name, fact.value, None, fact.at)
-    state.turn.variables.append((scope, name, fact.value))
+    state.set_value(scope, name, fact.value)
     run = state.nodes.get(scope)
     if run is not None:
         run.outputs = {**run.outputs, name: fact.value}
@@ -164,6 +175,7 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     TaskFinished: attempts.finish_attempt,
     TaskEmitted: attempts.emit,
     TaskOutputSet: attempts.set_outputs,
+    TaskNoted: attempts.note,
     TaskWaiting: attempts.set_waiting,
     TimerFired: _fire,
     CustomEventSent: _receive,
@@ -175,6 +187,9 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     VariableSet: _set_variable,
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
+    RoomGranted: _start_with_room,
+    PlaceGranted: place.grant,
+    PlaceRefused: place.refuse,
 }
 """One row a fact."""
 

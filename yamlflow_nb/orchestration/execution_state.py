@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
+from yamlflow_nb.domain.decision import DROPPED, CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.event import AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
 from yamlflow_nb.orchestration.event_manager import EventLog
 from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
@@ -90,6 +90,7 @@ class NodeRun(ItemRun):
         "iteration",
         "iterations_done",
         "last_number",
+        "notes",
         "opened",
         "planned",
         "why",
@@ -113,6 +114,8 @@ class NodeRun(ItemRun):
         self.ignored = False
         self.opened = False
         self.why: str | None = None
+        self.notes: tuple[str, ...] = ()
+        """What its attempts of this round noted, the newest."""
 
     @property
     def id(self) -> str:
@@ -168,6 +171,8 @@ class ExecutionState:
         self.ready: list[tuple[int, int | None]] = []
         self.active = 0
         self.open = 0
+        self.kept_by = 0
+        """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
@@ -175,6 +180,13 @@ class ExecutionState:
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
+        self.held = False
+        """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
+        self.refused: PlaceRefused | None = None
+        self.rationed = False
+        """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
+        self.room_asked: dict[tuple[str, int | None], None] = {}
+        """Nodes and items that wait for room."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
@@ -189,7 +201,7 @@ class ExecutionState:
             return self.ended
         if self.paused:
             return "paused"
-        return "waiting" if self.begun and self.active == self.open else "running"
+        return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
 
     # --- recording -------------------------------------------------------------------------------------------------
 
@@ -227,6 +239,27 @@ class ExecutionState:
         """Values under a name (a node's id, ``custom.<name>``) changed: look again at those who read the latest."""
         for gate in self.plan.network.watchers.get(name, ()):
             self.truth.reconsider(gate)
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def set_values(self, scope: str, values: Mapping[str, Any]) -> None:
+        """All values of a scope anew, in the pool and in what the turn stores."""
+        before, stored = self.variables.scopes.get(scope), self.turn.variables
+        self.variables.set_scope(scope, values, self.now)
+        if before:
+            stored.extend((scope, name, DROPPED) for name in before if name not in values)
+        stored.extend((scope, name, value) for name, value in values.items())
+
+    def drop_values(self, scope: str) -> None:
+        """A scope is no longer there, in the pool and in what the turn stores."""
+        before = self.variables.scopes.get(scope, ())
+        self.turn.variables.extend((scope, name, DROPPED) for name in before)
+        self.variables.drop_scope(scope)
+
+    def set_value(self, scope: str, name: str, value: Any) -> None:
+        """One value of a scope, in the pool and in what the turn stores."""
+        self.variables.set_one(scope, name, value, None, self.now)
+        self.turn.variables.append((scope, name, value))
 
     # --- a node's life -----------------------------------------------------------------------------------------------
 
@@ -271,10 +304,9 @@ class ExecutionState:
             rows.append(row)
             turn_events.append(row)
         if run.outputs:
-            self.variables.set_scope(node_id, run.outputs, now)
-            self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+            self.set_values(node_id, run.outputs)
         elif node_id in self.variables.scopes:
-            self.variables.drop_scope(node_id)
+            self.drop_values(node_id)
         network = self.plan.network
         atoms = network.atoms_of.get(node_id)
         if atoms is not None:
@@ -286,7 +318,9 @@ class ExecutionState:
             self.names_changed(node_id)
 
     def stop_work(self, run: NodeRun, reason: str) -> None:
-        """Interrupt every attempt of a node and forget its timers."""
+        """Interrupt every attempt of a node, and forget its timers and what room it asked for."""
+        for asked in [asked for asked in self.room_asked if asked[0] == run.planned.id]:
+            del self.room_asked[asked]
         if run.attempt is not None:
             self.decide(StopTask(run.attempt, reason))
             run.attempt = None

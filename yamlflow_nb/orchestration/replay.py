@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yamlflow_nb.domain.decision import CancelTimer, FinishExecution, SetTimer, StoredEvent
+from yamlflow_nb.domain.decision import DROPPED, CancelTimer, FinishExecution, SetTimer, StoredEvent
 from yamlflow_nb.domain.event import Fact, TimerFired
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.repository import NodeRecord
@@ -25,6 +25,7 @@ class Replay:
     def __init__(self, plan: ExecutionPlan, execution_id: str, scripted: frozenset[str] = frozenset()) -> None:
         self.state: ExecutionState = new_execution(plan, execution_id)
         self.state.scripted = scripted
+        self.state.rationed = True
         self.timers: dict[str, SetTimer] = {}
         self.variables: dict[str, Any] = {}
         self.facts = 0
@@ -37,7 +38,11 @@ class Replay:
             if isinstance(fact, TimerFired):
                 self.timers.pop(fact.timer, None)
             turn = decide(self.state, fact)[1]
-            self.variables.update((f"{scope}.{name}", value) for scope, name, value in turn.variables)
+            for scope, name, value in turn.variables:
+                if value is DROPPED:
+                    self.variables.pop(f"{scope}.{name}", None)
+                else:
+                    self.variables[f"{scope}.{name}"] = value
             for decision in turn.decisions:
                 if isinstance(decision, SetTimer):
                     self.timers[decision.timer] = decision

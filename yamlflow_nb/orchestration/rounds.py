@@ -5,6 +5,7 @@ from __future__ import annotations
 from yamlflow_nb.domain.event import RetryRequested
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import ValueAtom
+from yamlflow_nb.orchestration import place
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, NodeRun
 from yamlflow_nb.orchestration.explanation import Weigher
 from yamlflow_nb.orchestration.judgement import weigher
@@ -23,17 +24,18 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
     for name in state.custom:
-        state.variables.drop_scope(f"custom.{name}")
-    state.variables.scopes.get("system", {}).pop("outcome", None)
-    state.variables.set_one("system", "round", state.round, None, fact.at)
-    state.outputs, state.custom = {}, {}
+        state.drop_values(f"custom.{name}")
+    state.set_values("system", {**state.system, "round": state.round})
+    state.outputs, state.custom, state.refused = {}, {}, None
     state.pipeline_events = {"started"}
     for name in again:
         _reset(state, state.nodes[name], fact.failed_items)
     state.active = state.open = 0
     state.ready.clear()
+    state.room_asked.clear()
     _rebuild_truth(state)
-    if state.plan.timeout:
+    place.hold_again(state)
+    if state.plan.timeout and not state.held:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     for name in again:
         state.turn.changed[name] = None
@@ -91,7 +93,7 @@ def _reset(state: ExecutionState, run: NodeRun, failed_items: bool) -> None:
     fresh.failed_outputs = run.failed_outputs
     state.order[run.index] = fresh
     state.nodes[run.planned.id] = fresh
-    state.variables.drop_scope(run.planned.id)
+    state.drop_values(run.planned.id)
 
 
 def _rebuild_truth(state: ExecutionState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, VERDICT_NAMES
 from yamlflow_nb.domain.expression import And, Not, Or, PatternAtom, Quantified, TriggerExpression, TriggerNode
 from yamlflow_nb.language.problem import Problem
+from yamlflow_nb.orchestration import room
 from yamlflow_nb.orchestration.ending import waits_for
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Cause, Weigher
@@ -32,6 +33,9 @@ def why(state: ExecutionState, node_id: str) -> str:
     elif verdict != UNKNOWN:
         decided = [cause_text(state, cause) for cause in scale.causes(planned.start.root)]
         lines.append(f"decided by: {', '.join(dict.fromkeys(decided))}")
+    waiting_for_room = room.told(state, run)
+    if waiting_for_room:
+        lines.append(waiting_for_room)
     if run.why:
         lines.append(f"because: {run.why}")
     if planned.skip is not None:

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.places import Places
 from yamlflow_nb.domain.ports.requests import Requests
 
 
 @dataclass
 class ExecutionRecord:
     """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
-    lease; ``ring`` is where the owner can be rung."""
+    lease; ``ring`` is where the owner can be rung. ``for_worker``: a worker drives it, none of those who look at it."""
 
     id: str
     pipeline: str
@@ -38,6 +39,7 @@ class ExecutionRecord:
     epoch: int = 0
     expires_at: float = 0.0
     ring: str | None = None
+    for_worker: bool = False
 
 
 @dataclass
@@ -59,7 +61,8 @@ class Commit:
     """What one turn of an execution changes, written in one transaction or not at all.
 
     ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
-    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles.
+    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles. ``variables``
+    are ``(scope, name, value)``, with ``DROPPED`` for one that is no longer there.
     """
 
     execution_id: str
@@ -78,7 +81,7 @@ class Commit:
     answers: Sequence[tuple[str, str]] = ()
 
 
-class Repository(Leases, Requests, Protocol):
+class Repository(Leases, Places, Requests, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
@@ -90,6 +93,9 @@ class Repository(Leases, Requests, Protocol):
     def execution(self, execution_id: str) -> ExecutionRecord | None: ...
 
     def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]: ...
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        """Those that have not ended and that a worker is to drive, oldest first."""
 
     def started_under(self, idempotency_key: str) -> str | None:
         """The execution that was started under a key, or None."""

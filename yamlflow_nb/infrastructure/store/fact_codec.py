@@ -13,9 +13,10 @@ SCHEMA = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting, event.TimerFired,
-        event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested, event.SkipRequested,
-        event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
+        event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
+        event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
+        event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
+        event.RoomGranted, event.PlaceGranted, event.PlaceRefused,
     )
 }  # fmt: skip
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}

@@ -62,6 +62,16 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+_SET_ASIDE = """
+CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+_PLACES = """
+CREATE TABLE places (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, taken INTEGER NOT NULL);
+CREATE INDEX places_of ON places (key);
+ALTER TABLE executions ADD COLUMN for_worker INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX for_workers ON executions (created_at) WHERE for_worker AND finished_at IS NULL;
+"""
 
 
 def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
@@ -73,7 +83,9 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE),
+}  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from yamlflow_nb.domain.decision import DROPPED
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
@@ -15,6 +16,7 @@ from yamlflow_nb.infrastructure.store.fact_codec import encode
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
     "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring",
+    "for_worker",
 )  # fmt: skip
 _READ = (*_PLAIN, "epoch", "text", "inputs", "outputs")
 COLUMNS = ", ".join(_READ)
@@ -35,7 +37,8 @@ class Rows:
         ]
         self.events = list(_events(commit))
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
-        self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
+        self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables if value is not DROPPED]
+        self.dropped = [(key, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
@@ -71,6 +74,7 @@ def execution_record(row: Sequence[Any]) -> ExecutionRecord:
     """A row as a record. One that was spoiled is told as set aside: a list must show the others all the same."""
     values = dict(zip(_READ, row))
     values["definition"] = values.pop("text")
+    values["for_worker"] = bool(values["for_worker"])
     sound = values["status"] in STATUSES
     for name in ("inputs", "outputs"):
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRec
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
 from yamlflow_nb.domain.typed_json import loads
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.process_identity import elapsed
 from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
+from yamlflow_nb.infrastructure.store.sqlite_places import SQLitePlaces
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
@@ -29,13 +30,14 @@ _STAND = (
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLiteRequests):
-    """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire.
+class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
+    """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire: seconds
+    since the machine began, which all of its processes share, and which nobody sets.
 
     Raises, here as everywhere, the errors of ``domain.store_error``.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = elapsed) -> None:
         self.path = path
         self.now = clock
         self.database = Database(path, migrate, check_version)
@@ -99,6 +101,10 @@ class SQLiteRepository(SQLiteLeases, SQLiteRequests):
         query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
         return [execution_record(row) for row in self.database.rows(query, *values, limit)]
 
+    def for_workers(self) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE for_worker AND finished_at IS NULL ORDER BY created_at"
+        return [execution_record(row) for row in self.database.rows(query)]
+
     def started_under(self, idempotency_key: str) -> str | None:
         rows = self.database.rows("SELECT id FROM executions WHERE idempotency_key = ?", idempotency_key)
         return str(rows[0][0]) if rows else None
@@ -144,6 +150,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
         ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
         ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
+        ("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped),
         ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
     ):
         if values:
