@@ -181,11 +181,14 @@ def test_another_parameter_is_another_beginning(folder: Folder) -> None:
     assert any("its text: it was changed" in line for line in folder.log(execution, name="r2-a1"))
 
 
-def test_a_state_that_was_tampered_with_is_not_used(folder: Folder) -> None:
+@pytest.mark.parametrize(
+    "spoil", [lambda text: text.replace('\\"n\\": 1', '\\"n\\": 7'), lambda text: text[:40]], ids=["changed", "cut"]
+)
+def test_a_state_that_was_tampered_with_is_not_used(folder: Folder, spoil: Callable[[str], str]) -> None:
     folder.notebook("a.ipynb", "n = 1", "1 / 0")
     execution = folder.run(ONE)
     state = next((folder.path / ".state").rglob("state.json"))
-    state.write_text(state.read_text().replace('\\"n\\": 1', '\\"n\\": 7'))
+    state.write_text(spoil(state.read_text()))
     folder.notebook("a.ipynb", "n = 1", "result = n")
     execution.retry()
     assert execution.wait(100).nodes["a"].outputs["result"] == 1

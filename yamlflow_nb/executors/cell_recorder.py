@@ -44,7 +44,6 @@ class Recorder:
         self.cells: list[dict[str, Any]] = []
         self.facts: list[CellFacts] = []
         self.origins: dict[str, str] = {}
-        self.settings: list[str] = []
         self.files: dict[str, list[Any]] = {}
         self.modules: dict[str, str] = {}
         self.doubt: dict[str, Any] | None = None
@@ -116,7 +115,6 @@ class Recorder:
         self.facts.append(facts)
         for name in facts.written - set(imported):
             self.origins.pop(name, None)
-        self.settings += facts.settings
         self._find_doubts(number, facts)
         self._note_files(facts)
         self._note_modules(number)
@@ -212,7 +210,7 @@ class Recorder:
         self._keep_only(saved)
         return {
             "version": VERSION, "python": sys.version, "cells": self.cells, "doubt": self.doubt or self._present_doubt(number),
-            "names": names, "missing": missing, "nodes": freezer.nodes, "marks": marks, "settings": self.settings,
+            "names": names, "missing": missing, "nodes": freezer.nodes, "marks": marks,
             "files": self.files, "modules": self.modules, "packages": versions(), "process": self._process(),
             "count": self.shell.execution_count, "origins": self.origins,
         }  # fmt: skip

@@ -71,6 +71,7 @@ class _GoingOn:
         self.shell = recorder.shell
         self.namespace = recorder.namespace
         self.classes: dict[str, tuple[ast.ClassDef, str]] = {}
+        self.settings: list[str] = []
 
     def done(self) -> dict[str, Any]:
         """Bring the state back. Raises ``StartOver``."""
@@ -267,12 +268,15 @@ class _GoingOn:
         return next((at for at, cell in enumerate(state["cells"], 1) if names & set(cell["names"])), 1)
 
     def _code(self, state: dict[str, Any]) -> None:
+        origins: dict[str, str] = {}
         for number, source in enumerate(self.sources[: len(state["cells"])], 1):
             text = self.shell.transform_cell(source)
             file = self.shell.compile.cache(text, number, raw_code=source)
             tree = ast.parse(text)
             flags = self.shell.compile.flags & ~ast.PyCF_ONLY_AST
             self.recorder.codes.add(compile(tree, file, "exec", dont_inherit=True, flags=flags))
+            # Code comes from the notebook, never from what is read.
+            self.settings += self._facts(source, origins).settings
             for statement in tree.body:
                 if isinstance(statement, ast.ClassDef):
                     self.classes[statement.name] = (statement, file)
@@ -288,7 +292,7 @@ class _GoingOn:
                 except (Unfreezable, RecursionError, LookupError, AttributeError, ImportError) as error:
                     raise StartOver(self._cell_of(state, name), f"`{name}`", f"it does not come back: {error}") from None
             if first is lent:
-                self._set(state)
+                self._set()
 
     @staticmethod
     def _is_lent(state: dict[str, Any], name: str) -> bool:
@@ -296,8 +300,8 @@ class _GoingOn:
         frozen = state["names"][name]
         return isinstance(frozen, dict) and "n" in frozen and state["nodes"][frozen["n"]][0] in ("module", "reference")
 
-    def _set(self, state: dict[str, Any]) -> None:
-        for setting in state["settings"]:
+    def _set(self) -> None:
+        for setting in self.settings:
             if not self.shell.run_cell(setting, store_history=False, silent=True).success:
                 raise StartOver(1, f"`{setting[:60]}`", "the setting cannot be made again")
 
@@ -335,7 +339,6 @@ class _GoingOn:
         recorder = self.recorder
         recorder.cells, recorder.files, recorder.modules = state["cells"], state["files"], state["modules"]
         recorder.origins = state["origins"]
-        recorder.settings = state["settings"]
         recorder.facts = [CellFacts(set(cell["names"]), set(cell["written"]), again=cell["again"]) for cell in state["cells"]]
         recorder.know_libraries()
 

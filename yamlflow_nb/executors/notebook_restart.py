@@ -55,8 +55,7 @@ class Restart:
             told = json.loads(spoke.read_text(encoding="utf-8"))
             self._say({"cell": told["cell"], "object": f"`{told['said']}()`", "why": "what it told went with the failed attempt"})
             return
-        cells = json.loads(json.loads(state.read_text(encoding="utf-8"))["state"]).get("cells", ())
-        if len(cells) < len(self.places):
+        if _cells_of(state) < len(self.places):
             self.earlier = before
 
     def code(self) -> str:
@@ -119,6 +118,14 @@ class Restart:
             cell.execution_count = old.get("execution_count")
             tags = [tag for tag in cell.metadata.get("tags", ()) if tag != RESTORED]
             cell.metadata["tags"] = [*tags, RESTORED]
+
+
+def _cells_of(state: Path) -> int:
+    """How many cells had run when a state was written; 0 for one that cannot be read, which the kernel will say."""
+    try:
+        return len(json.loads(json.loads(state.read_text(encoding="utf-8"))["state"])["cells"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 def _iteration(folder: Path) -> str | None:
