@@ -24,7 +24,7 @@ _LOADED = (
     "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect", "IPython.core.async_helpers",
     "IPython.core.page", "IPython.core.magics", "IPython.extensions.storemagic", "IPython.utils.wildcard",
     "tornado.platform.asyncio", "tornado.queues", "comm", "faulthandler", "mimetypes", "sqlite3", "pdb", "psutil", "gzip",
-    "yamlflow_nb.executors.going_on",
+    "IPython.core.logger", "ipykernel_launcher", "yamlflow_nb.executors.going_on", "yamlflow_nb.executors.forked_kernel",
 )  # fmt: skip
 """What a kernel of IPython has loaded when its first cell begins; what is not installed is left out."""
 _DEATH_SIGNAL = 1

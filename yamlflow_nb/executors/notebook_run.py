@@ -33,6 +33,8 @@ _quiet.propagate = False
 """What a client says of its kernel is told by us, and not twice."""
 _ENGINE = "yamlflow_nb"
 STARTUP_SECONDS = 60
+OUTPUT_SECONDS = 60
+"""What a cell had said may arrive so long after it ended: thirty megabytes on a busy machine take a while."""
 MAY_EXIT = "may-exit"
 """Tag of a cell that may end the notebook early by ``sys.exit(0)``, and well."""
 
@@ -226,6 +228,7 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
         beside = run.work.run_folder / "kernel.log"
         client = _Client(
             nb_man, run=run, kernel_name=kernel_name, timeout=None, startup_timeout=STARTUP_SECONDS, log_output=False,
+            iopub_timeout=OUTPUT_SECONDS,
             log=_quiet, resources={"metadata": {"path": str(run.work.folder)}},
             warm=run.work.fields.get("isolation", "warm") == "warm", beside=beside,
         )  # fmt: skip

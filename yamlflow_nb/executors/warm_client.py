@@ -19,8 +19,8 @@ from yamlflow_nb.executors.kernel_spec import is_of_this_interpreter
 from yamlflow_nb.executors.warm_kernels import WarmKernel
 
 _ANSWER_SECONDS = 30.0
-_END_SECONDS = 2.5
-"""As jupyter_client waits between the steps of a shutdown."""
+_END_SECONDS = 10.0
+"""For threads that a notebook left at work, and for what it wants done at its end; then it is terminated, and killed."""
 
 
 class _TakenProvisioner(LocalProvisioner):
