@@ -43,6 +43,9 @@ def _facts(code: str):
         "get_ipython().run_line_magic('run', 'a.py')",
         "await x",
         "frame = sys._getframe()",
+        "import time\nbegan = time.process_time()",
+        "me = os.getpid()",
+        "from tempfile import TemporaryDirectory\nplace = TemporaryDirectory()",
     ],
 )
 def test_what_changes_things_unseen_is_a_doubt(code: str) -> None:

@@ -1,4 +1,4 @@
-"""Notebooks that fail and go on: 36 planted ones, each with its expected way on its first line (``planted/*.txt``).
+"""Notebooks that fail and go on: 39 planted ones, each with its expected way on its first line (``planted/*.txt``).
 
 A cell marked ``fails`` raises until it is mended between two attempts, one marked ``dies`` kills its kernel; side effects of the
 cells before are counted in ``ledger.txt``; what comes out is compared with a run that nothing interrupted.

@@ -42,6 +42,8 @@ _HIDING = (
     "csv.register_dialect", "matplotlib.rc", "matplotlib.pyplot.rc", "matplotlib.style.use", "pandas.reset_option",
     "pandas.api.extensions",
     "sklearn.set_config", "seaborn.set", "urllib.request.install_opener", "yaml.add_constructor", "IPython.get_ipython",
+    "time.process_time", "time.thread_time", "os.getpid", "os.getppid", "threading.get_ident", "threading.current_thread",
+    "threading.main_thread", "tempfile.TemporaryDirectory", "tempfile.NamedTemporaryFile", "tempfile.TemporaryFile",
     "sys.set_int_max_str_digits", "tqdm.tqdm.pandas", "tqdm.auto.tqdm.pandas",
 )  # fmt: skip
 _ACTING_MAGICS = frozenset(
@@ -56,6 +58,8 @@ _PURE_BUILTINS = frozenset(
     "repr reversed round set slice sorted staticmethod classmethod str sum super tuple type zip"
     .split()
 )  # fmt: skip
+LENDING = _PURE_BUILTINS | {"print", "open"}
+"""Builtins whose meaning is taken for granted; a notebook may give their names another one."""
 _PURE_MODULES = (
     "math",
     "itertools",

@@ -18,7 +18,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from yamlflow_nb.executors.cell_facts import WITHOUT_STATE, CellFacts, facts_of
+from yamlflow_nb.executors.cell_facts import LENDING, WITHOUT_STATE, CellFacts, facts_of
 from yamlflow_nb.executors.freezing import Codes, Freezer, Unfreezable, digest
 from yamlflow_nb.executors.user_modules import acts_on_import, module_digest, origins_of, user_modules
 
@@ -112,6 +112,9 @@ class Recorder:
         imported = origins_of(tree)
         self.origins.update(imported)
         facts = facts_of(source, self.origins.get, own=self.is_own)
+        other = sorted(name for name in facts.names & LENDING if name in self.namespace and name not in self.first)
+        if other:
+            facts.again = facts.again or f"`{other[0]}`, which means something else here"
         self.facts.append(facts)
         for name in facts.written - set(imported):
             self.origins.pop(name, None)
@@ -232,6 +235,8 @@ class Recorder:
             if thread not in self.threads and not self._is_kernels(thread):
                 cell = self.born.setdefault(thread, number)
                 return {"cell": cell, "object": f"the thread `{thread.name}`", "why": "it still runs"}
+        if _has_children():
+            return {"cell": number, "object": "a process that it started", "why": "it ends with the kernel"}
         plots = sys.modules.get("matplotlib.pyplot")
         if plots is not None and plots.get_fignums():
             return {"cell": number, "object": "a figure of matplotlib", "why": "it is still open"}
@@ -303,6 +308,16 @@ def versions() -> dict[str, str]:
     loaded = [(name, module) for name, module in list(sys.modules.items()) if "." not in name]
     told = {name: module.__dict__.get("__version__") for name, module in loaded if isinstance(module, types.ModuleType)}
     return {name: version for name, version in told.items() if isinstance(version, str)}
+
+
+def _has_children() -> bool:
+    """Whether processes that this one started are still at work."""
+    try:
+        tasks = list(Path("/proc/self/task").iterdir())
+        return any((task / "children").read_text().strip() for task in tasks)
+    except OSError:
+        psutil = sys.modules.get("psutil")  # a kernel has loaded it
+        return psutil is not None and bool(psutil.Process().children())
 
 
 def _is_ipythons(name: str) -> bool:
