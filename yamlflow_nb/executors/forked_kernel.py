@@ -19,6 +19,8 @@ import ipykernel_launcher  # type: ignore[import-untyped]
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop  # type: ignore[import-untyped, unused-ignore]
 
+from yamlflow_nb.executors.going_on import begin
+
 
 def run_kernel(job: dict[str, Any]) -> None:
     """Be the kernel that a job describes: ``connection`` and ``taking`` are paths, of its connection file and of the socket on
@@ -37,7 +39,10 @@ def run_kernel(job: dict[str, Any]) -> None:
         caller, _ = listening.accept()
         listening.close()
         with caller.makefile("rw", encoding="utf-8") as stream:
-            become(json.loads(stream.readline()), app.shell, job["before"])
+            told = json.loads(stream.readline())
+            become(told, app.shell, job["before"])
+            if told["watched"] is not None:
+                begin(*told["watched"])
             stream.write("taken\n")
         loop.add_handler(caller, lambda *_: loop.stop(), loop.READ)
 
@@ -64,8 +69,10 @@ def _end(shell: Any) -> None:
         if file and not file.startswith((sys.prefix, sys.base_prefix)) and module.__name__.partition(".")[0] != "yamlflow_nb":
             vars(module).clear()
     gc.collect()
+    kinds: dict[type, bool] = {}  # to ask a hundred thousand objects one by one takes longer than all the rest
     for one in gc.get_objects():
-        if isinstance(one, io.IOBase):
+        kind = type(one)
+        if kinds.setdefault(kind, kind not in kinds and issubclass(kind, io.IOBase)):
             try:
                 one.flush()
             except (OSError, ValueError):

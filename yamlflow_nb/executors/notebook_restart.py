@@ -58,12 +58,15 @@ class Restart:
         if _cells_of(state) < len(self.places):
             self.earlier = before
 
-    def code(self) -> str:
-        """What the kernel is to run before the cells; it leaves no name behind."""
+    def given(self) -> tuple[Any, ...]:
+        """With what the kernel begins (``going_on.begin``)."""
         sources = [str(self.notebook.cells[place].source) for place in self.places]
         earlier = str(self.earlier / FOLDER) if self.earlier is not None else None
-        given = (str(self.folder), self.secrets, sources, earlier)
-        return f"__import__('importlib').import_module('yamlflow_nb.executors.going_on').begin{given!r}"
+        return (str(self.folder), self.secrets, sources, earlier)
+
+    def code(self) -> str:
+        """The same as what the kernel is to run before the cells; it leaves no name behind."""
+        return f"__import__('importlib').import_module('yamlflow_nb.executors.going_on').begin{self.given()!r}"
 
     def taken(self) -> bool:
         """Whether the kernel is fit for what is to come: False when the notebook starts over, in another kernel."""

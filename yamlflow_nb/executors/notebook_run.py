@@ -25,7 +25,7 @@ from yamlflow_nb.executors.ladder import climb
 from yamlflow_nb.executors.notebook_restart import Restart
 from yamlflow_nb.executors.printed import Lines
 from yamlflow_nb.executors.process_record import forget_process, record_process, signal_steps
-from yamlflow_nb.executors.warm_client import WarmClient
+from yamlflow_nb.executors.warm_client import TakenManager, WarmClient
 
 _quiet = logging.getLogger("yamlflow_nb.kernels")
 _quiet.addHandler(logging.NullHandler())
@@ -113,6 +113,8 @@ class _Client(WarmClient):
         self.run = run
         self.says: CellOutput | None = None
         self.starts_over = False
+        if run.restart is not None and run.restart.earlier is None:
+            self.watched = run.restart.given()
 
     def execute(self, **options: Any) -> Any:
         self.reset_execution_trackers()
@@ -180,7 +182,8 @@ class _Client(WarmClient):
         if self.run.restart is None:
             return True
         try:
-            self._aside(self.run.restart.code())
+            if self.watched is None or not isinstance(self.km, TakenManager):
+                self._aside(self.run.restart.code())
         except CellExecutionError:
             pass  # a kernel of an environment without this package, or an old one: nothing is kept, and nothing brought back
         return self.run.restart.taken()

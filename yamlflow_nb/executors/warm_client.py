@@ -78,6 +78,9 @@ class TakenManager(AsyncKernelManager):
 class WarmClient(PapermillNotebookClient):  # type: ignore[misc]
     """Takes a warm kernel where the kernel that is asked for is one of this interpreter, and ``warm``."""
 
+    watched: tuple[Any, ...] | None = None
+    """With what a warm kernel begins to keep its state, if it is to."""
+
     def __init__(self, *arguments: Any, warm: bool = True, beside: Path | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._warm = warm
@@ -97,7 +100,7 @@ class WarmClient(PapermillNotebookClient):  # type: ignore[misc]
         # As jupyter_client does for those that it starts.
         environment = {**(options.get("env") or os.environ), "JPY_PARENT_PID": str(os.getpid())}
         folder = options.get("cwd") or self.resources.get("metadata", {}).get("path") or os.getcwd()
-        return warm_kernels.KERNELS.take(environment, Path(folder), self._beside)
+        return warm_kernels.KERNELS.take(environment, Path(folder), self._beside, self.watched)
 
     async def async_start_new_kernel_client(self) -> Any:
         if not isinstance(self.km, TakenManager):

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,10 @@ class WarmKernel:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def take(self, environment: Mapping[str, str], folder: Path, log: Path) -> bool:
-        """Make it the kernel of somebody, who keeps in ``log`` what it writes beside its cells; False when it is not there."""
-        told = {"environment": dict(environment), "folder": str(folder), "log": str(log)}
+    def take(self, environment: Mapping[str, str], folder: Path, log: Path, watched: Sequence[Any] | None = None) -> bool:
+        """Make it the kernel of somebody, who keeps in ``log`` what it writes beside its cells; False when it is not there.
+        ``watched``: with what to begin to keep its state (``going_on.begin``)."""
+        told = {"environment": dict(environment), "folder": str(folder), "log": str(log), "watched": watched}
         try:
             self._line.settimeout(_START_SECONDS)
             self._line.connect(str(self.taking))
@@ -217,7 +218,9 @@ class WarmKernels:
             with self._lock:
                 self._serve()
 
-    def take(self, environment: Mapping[str, str], folder: Path, log: Path) -> WarmKernel | None:
+    def take(
+        self, environment: Mapping[str, str], folder: Path, log: Path, watched: Sequence[Any] | None = None
+    ) -> WarmKernel | None:
         """A kernel in this folder and with these variables. None where only one that starts from nothing has them."""
         until = time.monotonic() + _START_SECONDS
         while self._can(environment) and time.monotonic() < until:
@@ -225,7 +228,7 @@ class WarmKernels:
                 self._serve()
                 kernel = self._spare.pop(0)
                 self._serve()
-            if kernel.ready.wait(until - time.monotonic()) and kernel.take(environment, folder, log):
+            if kernel.ready.wait(until - time.monotonic()) and kernel.take(environment, folder, log, watched):
                 self._failures = 0
                 return kernel
             kernel.kill()
