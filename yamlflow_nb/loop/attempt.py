@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
-from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet
+from yamlflow_nb.domain.event import (
+    AttemptKey,
+    AttemptState,
+    Fact,
+    TaskEmitted,
+    TaskError,
+    TaskFinished,
+    TaskNoted,
+    TaskOutputSet,
+    TaskWaiting,
+)
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
-from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.domain.work import Later, TaskFailed, Work
+from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
 from yamlflow_nb.loop.mask import Mask
 from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
-from yamlflow_nb.loop.stop_signal import StopSignal
+from yamlflow_nb.loop.stop_signal import StopSignal, in_own_thread
 from yamlflow_nb.loop.used_files import UsedFiles
 
 _NOTE_LENGTH = 2_000
@@ -42,7 +54,10 @@ class _Begun(Work):
 
 
 class AttemptJob:
-    """What a worker thread does with a ``StartTask``. It writes no state: it tells facts, the last being the result."""
+    """What a worker thread does with a ``StartTask``. It writes no state: it tells facts, the last being the result.
+
+    An executor whose result comes ``Later`` gives the thread back; ``rests`` is told when that begins and ends.
+    """
 
     def __init__(
         self,
@@ -54,7 +69,12 @@ class AttemptJob:
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
         may_start: Callable[[Run], bool] = lambda run: True,
+        rests: Callable[[bool], None] = lambda yes: None,
     ) -> None:
+        self._rests = rests
+        self._later: Later | None = None
+        self._called_off = False
+        self._lock = threading.Lock()
         self._run = run
         self._start = start
         self._planned: PlannedNode = run.state.nodes[start.attempt.node].planned
@@ -77,20 +97,75 @@ class AttemptJob:
 
     def stop(self) -> None:
         """The attempt no longer counts: it does not begin, or whoever works at it is told to stop."""
+        with self._lock:
+            self._called_off = True
+            later = self._later
+        self._stop.set()
+        if later is not None:
+            in_own_thread(later.cancel)
+
+    def abandon(self) -> None:
+        """This process gives the attempt up. What lives by itself goes on."""
         self._stop.set()
 
     def __call__(self) -> None:
         if not self.stopped and self._may_start(self._run) and not self.stopped:
             crash_point("task-started")
-            fact = self._result()
+            self._conclude(self._executed)
+
+    def look(self) -> bool:
+        """One look of an executor that waits; whether there is nothing more to look for."""
+        if self.stopped:
+            return True
+        looking: Any = self._executor
+        try:
+            seen = looking.look(self._work())
+        except BaseException as error:
+            failed = error
+
+            def outputs() -> Mapping[str, Any]:
+                raise failed
+        else:
+            if seen is None:
+                return False
+
+            def outputs() -> Mapping[str, Any]:
+                return dict(seen)
+
+        self._conclude(outputs)
+        return True
+
+    def _conclude(self, outcome: Callable[[], Mapping[str, Any] | Later]) -> None:
+        fact = self._result(outcome)
+        if fact is not None:
             self._tell(self._run.id, fact)
             crash_point("result-told")
 
-    def _result(self) -> TaskFinished:
-        """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
+    def _await(self, later: Later) -> None:
+        """The result will come by itself."""
+        with self._lock:
+            self._later = later
+            called_off = self._called_off
+        if called_off:
+            later.cancel()
+        self._rests(True)
+
+        def there() -> None:
+            self._rests(False)
+            if not self.stopped:
+                in_own_thread(lambda: self._conclude(later.result))
+
+        later.when_there(there)
+
+    def _result(self, outcome: Callable[[], Mapping[str, Any] | Later]) -> TaskFinished | None:
+        """The result, whatever happens: a thread that dies without one would leave the node running for ever. None where it
+        comes later."""
         key = self._start.attempt
         try:
-            outputs = self._executed()
+            outputs = outcome()
+            if isinstance(outputs, Later):
+                self._await(outputs)
+                return None
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
@@ -100,7 +175,7 @@ class AttemptJob:
         except TaskFailed as failure:
             error = TaskError(failure.kind, self._told(failure.message))
             kept, code = self._kept_of_failed(failure), failure.exit_code
-            state: AttemptState = "outputs" if failure.kind == "OutputError" else "failed"
+            state: AttemptState = "outputs" if failure.kind == "OutputError" else "cancelled" if failure.by_hand else "failed"
             return TaskFinished(self._clock.now(), key, state, kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
             text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
@@ -119,13 +194,13 @@ class AttemptJob:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
         return self._mask.text(message).encode("utf-8", "backslashreplace").decode()
 
-    def _executed(self) -> Mapping[str, Any]:
+    def _executed(self) -> Mapping[str, Any] | Later:
         token = current_work.set(work := self._work())
         try:
             outputs = self._executor.execute(work)
         finally:
             current_work.reset(token)
-        if outputs is not None and not isinstance(outputs, Mapping):
+        if outputs is not None and not isinstance(outputs, (Mapping, Later)):
             raise TaskFailed(
                 "OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping"
             )
@@ -158,19 +233,26 @@ class AttemptJob:
             folder=Path(self._run.record.folder),
             run_folder=self._folder,
             namespace=self._run.namespace,
+            written=self._planned.fields,
             emit=self._emit,
             output=self._output,
             progress=self._progress,
             log=self._log,
             note=self._note,
             used=self._files.add,
+            opened=lambda: opened(self._start.inputs, self._artifacts),
             hide=self._mask.add,
             masked=self._mask.text,
             secret_names=_secret_names(self._planned),
             earlier=lambda: earlier_attempts(self._folder),
             stopped=self._stop.is_set,
             on_stop=self._stop.on_stop,
+            waiting=self._waiting,
         )
+
+    def _waiting(self, yes: bool, told: Mapping[str, Any]) -> None:
+        if not self.stopped:
+            self._tell(self._run.id, TaskWaiting(self._clock.now(), self._start.attempt, not yes, yes, told if yes else {}))
 
     def _emit(self, name: str, payload: Mapping[str, Any]) -> None:
         if name not in self._planned.emits:

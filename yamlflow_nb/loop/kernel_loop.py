@@ -154,6 +154,11 @@ class KernelLoop:
         """Somebody rang: look what is asked in the store."""
         self._put(RUNG)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it drives nothing any more."""
+        return self._closed
+
     def run(self, execution_id: str) -> Run | None:
         """An execution that this loop drives, or None."""
         return self._turns.runs.get(execution_id)

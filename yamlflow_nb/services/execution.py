@@ -22,6 +22,7 @@ from yamlflow_nb.domain.event import (
     SkipRequested,
     VariableSet,
 )
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
@@ -35,7 +36,7 @@ from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.node_view import Nodes, NodeView
 from yamlflow_nb.services.run_text import as_text, one_line
-from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
+from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at, with_children
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _AWAKE = 1.0
@@ -101,6 +102,11 @@ class Execution:
         return self._desk.seen(run.id, status, reason) if self._follower is not None else (status, reason)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it is over, as far as the store says."""
+        return self.status in TERMINAL_STATUS
+
+    @property
     def is_given_up(self) -> bool:
         """Whether this handle shows what this process had to give up: ``get`` brings a fresh one."""
         return self._run.lost is not None and self._desk.driven_here(self.id) is None
@@ -108,6 +114,16 @@ class Execution:
     def is_behind(self, record: ExecutionRecord) -> bool:
         """Whether another process has opened a further round of what this handle saw end."""
         return self._run.is_over and record.round > self._run.state.round
+
+    @property
+    def children(self) -> list[ExecutionRecord]:
+        """The executions that its nodes have started, oldest first: ``parent_node`` says which node, ``status`` how each stands."""
+        return self._desk.children(self.id) if any(node.type == "subpipeline" for node in self._run.plan.nodes) else []
+
+    @property
+    def parent_id(self) -> str | None:
+        """The execution of which this one is a node."""
+        return self._run.record.parent_id
 
     @property
     def source_changed(self) -> bool:
@@ -188,7 +204,8 @@ class Execution:
         with self._run.lock:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
             told["set_aside"] = self._desk.why_set_aside(self.id) if reason == QUARANTINED else None
-            return snapshot(self._run) | told
+            whole = snapshot(self._run) | told
+        return with_children(whole, self.children)
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -239,7 +256,19 @@ class Execution:
         lost = self._run.lost
         if lost is not None:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
+        self._wait_for_children(self._run, until)
         return self
+
+    def _wait_for_children(self, run: Run, until: float | None) -> None:
+        """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it. One that
+        only waits for people can be gone on with by anyone."""
+        for child, is_called_off in tuple(run.children.items()) if run.is_over else ():
+            while not child.is_over and (child.status == "running" or is_called_off()):
+                left = _AWAKE if until is None else until - time.monotonic()
+                if left <= 0:
+                    return
+                child.wait_for_change(child.version, min(_AWAKE, left))
+            self._wait_for_children(child, until)
 
     @property
     def _needs_somebody(self) -> bool:
@@ -340,14 +369,22 @@ class Execution:
         return self._tell(InterruptionAnswered(self._desk.now(), node, answer, item, by or user()))
 
     def send_event(
-        self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None, *, here: bool = False
+        self,
+        name: str,
+        payload: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
     ) -> Execution:
-        """``custom.<name>`` happened; ``custom.`` may be left out. ``here``: one that only waited, and that nobody drives any more,
-        goes on in this process."""
+        """``custom.<name>`` happened; ``custom.`` may be left out. Of an execution that nobody drives it lies in the store until
+        somebody goes on with it; ``here``: one that only waited goes on in this process. Sent again under the same ``key``, it
+        counts once. Raises ``CommandError`` YF702, YF709."""
         bare = name.removeprefix("custom.")
         if not _EVENT_NAME.fullmatch(bare):
             raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
-        return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by), here and self._only_waited)
+        fact = CustomEventSent(self._desk.now(), bare, dict(payload or {}), by, key)
+        return self._tell(fact, here and self._only_waited)
 
     def retry(
         self,
@@ -395,6 +432,9 @@ class Execution:
         unclaimed = status == "waiting" and reason == WORKER and self._follower is not None
         if here and (status == "interrupted" or (unclaimed and isinstance(fact, CancelRequested))):
             self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, then=[fact]), None
+            return self
+        if (status == "interrupted" or unclaimed) and isinstance(fact, CustomEventSent):
+            self._desk.keep_for_later(self.id, fact)
             return self
         if unclaimed:
             raise CommandError("YF722", f"`{self.id}` waits for a worker", "yamlflow worker drives it; yamlflow cancel ends it")

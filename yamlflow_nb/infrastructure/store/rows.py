@@ -15,10 +15,10 @@ from yamlflow_nb.infrastructure.store.fact_codec import encode
 
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
-    "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring",
-    "for_worker",
+    "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring", "for_worker",
+    "parent_id", "parent_node", "parent_attempt",
 )  # fmt: skip
-_READ = (*_PLAIN, "epoch", "text", "inputs", "outputs")
+_READ = (*_PLAIN, "epoch", "text", "inputs", "outputs", "pins")
 COLUMNS = ", ".join(_READ)
 _node_values = attrgetter(*(field.name for field in fields(NodeRecord)))
 STATUSES = frozenset({"running", "waiting", "paused", "completed", "failed", "cancelled"})
@@ -67,7 +67,10 @@ class EXECUTION:
         digest = hashlib.sha256(record.definition.encode()).hexdigest()
         yield "INSERT OR IGNORE INTO definitions VALUES (?, ?)", (digest, record.definition)
         yield cls._INSERT, (*(getattr(record, name) for name in _PLAIN), epoch, digest)
-        yield "INSERT INTO given VALUES (?, ?, ?)", (record.id, dumps(record.inputs), dumps(record.outputs))
+        yield (
+            "INSERT INTO given (execution_id, inputs, outputs, pins) VALUES (?, ?, ?, ?)",
+            (record.id, dumps(record.inputs), dumps(record.outputs), dumps(record.pins)),
+        )
 
 
 def execution_record(row: Sequence[Any]) -> ExecutionRecord:
@@ -76,7 +79,7 @@ def execution_record(row: Sequence[Any]) -> ExecutionRecord:
     values["definition"] = values.pop("text")
     values["for_worker"] = bool(values["for_worker"])
     sound = values["status"] in STATUSES
-    for name in ("inputs", "outputs"):
+    for name in ("inputs", "outputs", "pins"):
         try:
             values[name] = loads(values[name])
         except (ValueError, TypeError, KeyError):

@@ -19,18 +19,20 @@ from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
+from yamlflow_nb.infrastructure.store.sqlite_catalogue import SQLiteCatalogue
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
 from yamlflow_nb.infrastructure.store.sqlite_places import SQLitePlaces
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
 _STAND = (
-    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, facts = ? WHERE id = ? AND epoch = ? AND facts = ?"
+    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, loads = 0, facts = ? "
+    "WHERE id = ? AND epoch = ? AND facts = ?"
 )
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
+class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests, SQLiteCatalogue):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire: seconds
     since the machine began, which all of its processes share, and which nobody sets.
 
@@ -95,11 +97,17 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
         rows = self.database.rows(f"{_READ} WHERE id = ?", execution_id)
         return execution_record(rows[0]) if rows else None
 
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+    def executions(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
         """The newest first; of one project, or of all."""
-        where, values = ("WHERE project = ?", (project,)) if project is not None else ("", ())
-        query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
-        return [execution_record(row) for row in self.database.rows(query, *values, limit)]
+        where = ["project = ?"] if project is not None else []
+        where += [] if with_children else ["parent_id IS NULL"]
+        query = f"{_READ} {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
+        values = (project, limit) if project is not None else (limit,)
+        return [execution_record(row) for row in self.database.rows(query, *values)]
+
+    def children(self, parent_id: str) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE parent_id = ? ORDER BY created_at, executions.rowid"
+        return [execution_record(row) for row in self.database.rows(query, parent_id)]
 
     def for_workers(self) -> list[ExecutionRecord]:
         query = f"{_READ} WHERE for_worker AND finished_at IS NULL ORDER BY created_at"
