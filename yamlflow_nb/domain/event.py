@@ -49,11 +49,31 @@ AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved
 
 @value
 class Started:
-    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names."""
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``origin``: the
+    execution that is run again by it. ``fresh``: nothing is taken from the cache."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+    fresh: bool = False
+
+
+@value
+class Forked:
+    """The execution begins with what another one, its ``origin``, came to: ``reused`` are results by node (see
+    ``orchestration.reuse``), ``custom`` the payloads of the events that had been sent to it, ``changed`` the names that were
+    given other values."""
+
+    at: float
+    inputs: Mapping[str, Any]
+    system: Mapping[str, Any]
+    origin: str
+    reused: Mapping[str, Mapping[str, Any]]
+    custom: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    by: str | None = None
+    fresh: bool = False
 
 
 @value
@@ -188,6 +208,6 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, Forked, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
 from yamlflow_nb.loop.mask import Mask
+from yamlflow_nb.loop.packages import note_packages
 from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal
@@ -83,6 +84,7 @@ class AttemptJob:
             fact = self._result()
             self._tell(self._run.id, fact)
             crash_point("result-told")
+            note_packages(self._folder.parents[1])
 
     def _result(self) -> TaskFinished:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from yamlflow_nb.domain.event import Fact, Started
+from yamlflow_nb.domain.event import Fact, Forked, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock, VirtualClock
@@ -98,7 +98,7 @@ class KernelLoop:
         self,
         record: ExecutionRecord,
         plan: ExecutionPlan,
-        started: Started,
+        started: Started | Forked,
         *,
         namespace: Any = None,
         later: Sequence[tuple[Fact, int]] = (),

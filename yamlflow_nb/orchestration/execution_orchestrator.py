@@ -11,6 +11,7 @@ from yamlflow_nb.domain.event import (
     CancelRequested,
     CustomEventSent,
     Fact,
+    Forked,
     InterruptionAnswered,
     PauseRequested,
     ResumeRequested,
@@ -28,7 +29,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, reuse, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -63,16 +64,8 @@ def decide(state: ExecutionState, fact: Fact) -> tuple[ExecutionState, Turn]:
 def _start(state: ExecutionState, fact: Started) -> None:
     if state.begun:
         return
-    state.begun = True
-    state.system = dict(fact.system)
-    state.variables.set_scope("pipeline.input", fact.inputs, fact.at)
-    state.variables.set_scope("system", {**fact.system, "round": state.round}, fact.at)
-    state.turn.variables.extend(("pipeline.input", name, value) for name, value in fact.inputs.items())
-    state.turn.variables.extend(("system", name, value) for name, value in fact.system.items())
-    state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
-    state.pipeline_events.add("started")
-    if state.plan.timeout:
-        state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
+    state.begin(fact.inputs, fact.system, fact.at, {"rerun_of": fact.origin} if fact.origin else {})
+    state.origin, state.fresh = fact.origin, fact.fresh
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
 
@@ -161,6 +154,7 @@ def _set_variable(state: ExecutionState, fact: VariableSet) -> None:
 
 _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     Started: _start,
+    Forked: reuse.begin_with,
     TaskFinished: attempts.finish_attempt,
     TaskEmitted: attempts.emit,
     TaskOutputSet: attempts.set_outputs,

@@ -25,6 +25,7 @@ class ItemRun:
     __slots__ = (
         "attempt",
         "attempt_started",
+        "cached",
         "early",
         "error",
         "error_type",
@@ -50,6 +51,8 @@ class ItemRun:
         self.series_started = 0.0
         self.attempt_started = 0.0
         self.escalated = False
+        self.cached: Mapping[str, Any] | None = None
+        """What the cache said to the last attempt: from which execution its result is, or which part had changed."""
         self.outputs: Mapping[str, Any] = {}
         self.failed_outputs: Mapping[str, Any] = {}
         self.error: Diagnostic | None = None
@@ -92,6 +95,7 @@ class NodeRun(ItemRun):
         "last_number",
         "opened",
         "planned",
+        "reused",
         "why",
     )
 
@@ -113,6 +117,8 @@ class NodeRun(ItemRun):
         self.ignored = False
         self.opened = False
         self.why: str | None = None
+        self.reused: str | None = None
+        """The execution in which it ran, where a fork took its result over."""
 
     @property
     def id(self) -> str:
@@ -151,6 +157,10 @@ class ExecutionState:
         self.now = 0.0
         self.round = 1
         self.begun = False
+        self.origin: str | None = None
+        """The execution that this one is a fork of, or runs again."""
+        self.fresh = False
+        """Nothing is taken from the cache."""
         self.paused = False
         self.finishing = False
         self.halted: str | None = None
@@ -190,6 +200,19 @@ class ExecutionState:
         if self.paused:
             return "paused"
         return "waiting" if self.begun and self.active == self.open else "running"
+
+    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], at: float, told: Mapping[str, Any]) -> None:
+        """The first fact: inputs and ``system.*`` are there, ``pipeline.started`` is stored; ``told`` stands in it too."""
+        self.begun = True
+        self.system = dict(system)
+        self.variables.set_scope("pipeline.input", inputs, at)
+        self.variables.set_scope("system", {**system, "round": self.round}, at)
+        self.turn.variables.extend(("pipeline.input", name, value) for name, value in inputs.items())
+        self.turn.variables.extend(("system", name, value) for name, value in system.items())
+        self.store("pipeline", "started", {"inputs": dict(inputs), **told})
+        self.pipeline_events.add("started")
+        if self.plan.timeout:
+            self.set_timer("pipeline", None, None, at + self.plan.timeout)
 
     # --- recording -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from yamlflow_nb.orchestration.judgement import weigher
 from yamlflow_nb.orchestration.lifecycle import TERMINAL
 from yamlflow_nb.orchestration.truth import Truth
 
-_SKIPPED_BY_A_STOP = frozenset({"cancelled", "timeout", "onFailure", "expression"})
+SKIPPED_BY_A_STOP = frozenset({"cancelled", "timeout", "onFailure", "expression"})
 
 
 def open_round(state: ExecutionState, fact: RetryRequested) -> None:
@@ -32,7 +32,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
         _reset(state, state.nodes[name], fact.failed_items)
     state.active = state.open = 0
     state.ready.clear()
-    _rebuild_truth(state)
+    rebuild_truth(state)
     if state.plan.timeout:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     for name in again:
@@ -49,7 +49,7 @@ def running_again(state: ExecutionState, fact: RetryRequested) -> list[str]:
     if not again and not stopped:
         return []
     if stopped:
-        again |= {run.planned.id for run in state.order if run.state == "skipped" and run.reason in _SKIPPED_BY_A_STOP}
+        again |= {run.planned.id for run in state.order if run.state == "skipped" and run.reason in SKIPPED_BY_A_STOP}
     changed = True
     while changed:
         changed = False
@@ -94,7 +94,7 @@ def _reset(state: ExecutionState, run: NodeRun, failed_items: bool) -> None:
     state.variables.drop_scope(run.planned.id)
 
 
-def _rebuild_truth(state: ExecutionState) -> None:
+def rebuild_truth(state: ExecutionState) -> None:
     """Truth of the new round: the facts of the nodes that keep their results, nothing else."""
     state.truth = Truth(state.plan.network, state._evaluate_gate)
     state.truth.begin()

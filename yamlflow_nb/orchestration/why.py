@@ -32,6 +32,8 @@ def why(state: ExecutionState, node_id: str) -> str:
     elif verdict != UNKNOWN:
         decided = [cause_text(state, cause) for cause in scale.causes(planned.start.root)]
         lines.append(f"decided by: {', '.join(dict.fromkeys(decided))}")
+    if run.reused:
+        lines.append(f"it did not run here: its result is that of {run.reused}")
     if run.why:
         lines.append(f"because: {run.why}")
     if planned.skip is not None:

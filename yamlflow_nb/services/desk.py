@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import Fact, RetryRequested, TakenOver
+from yamlflow_nb.domain.event import Fact, Forked, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
@@ -43,6 +43,21 @@ class Desk:
     def now(self) -> float:
         """What time it is, for facts."""
         return self._loop.now()
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where attempts leave what they write."""
+        return self._loop.runs_folder
+
+    def begin(
+        self, record: ExecutionRecord, plan: ExecutionPlan, fact: Started | Forked, namespace: Mapping[str, Any] | None
+    ) -> Run:
+        """A new execution, driven by this process; it is in the store when this returns."""
+        return self._loop.start(record, plan, fact, namespace=namespace)
+
+    def plan_of(self, source: PipelineSource) -> ExecutionPlan:
+        """The plan of a text. Raises ``DefinitionError``."""
+        return self._pipelines.plan(self._pipelines.load_source(source))
 
     # --- who drives it ---------------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import secrets
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,9 +20,11 @@ from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
 from yamlflow_nb.services.choosing import choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
+from yamlflow_nb.services.difference import Difference
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source, this_project
+from yamlflow_nb.services.pipeline_source import Source, read_source, this_project
+from yamlflow_nb.services.records import new_record, system_names
 
 _NEWEST = 1000
 
@@ -53,12 +53,14 @@ class ExecutionService:
         namespace: Mapping[str, Any] | None = None,
         initiator: str | None = None,
         idempotency_key: str | None = None,
+        fresh: bool = False,
     ) -> Execution:
         """A new execution; it is in the store when this returns.
 
         ``name`` is what messages call the text (``<cell>``), ``folder`` what its paths count from, ``namespace`` where
         ``function: name`` of python tasks looks (a kernel's variables). An ``idempotency_key`` given before brings the
-        execution that was started under it. Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
+        execution that was started under it. ``fresh``: nothing is taken from the cache.
+        Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
         """
         text = read_source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
@@ -66,11 +68,11 @@ class ExecutionService:
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
             return self._same(idempotency_key, definition, values, wait)
         now = self._loop.now()
-        record = self._record(definition, text, values, now, initiator or user())
+        record = new_record(definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        started = Started(now, values, _system(record, definition, now))
+        started = Started(now, values, system_names(record), fresh=fresh)
         try:
-            run = self._loop.start(record, self._pipelines.plan(definition), started, namespace=namespace)
+            run = self._desk.begin(record, self._pipelines.plan(definition), started, namespace)
         except KeyTaken:  # by another process, between the look and the start
             return self._same(str(idempotency_key), definition, values, wait)
         execution = Execution(run, self._desk)
@@ -85,26 +87,6 @@ class ExecutionService:
             what = "another pipeline" if record.definition_hash != definition.content_hash else "other inputs"
             raise CommandError("YF721", f"`{record.id}` was started under the key {key!r} with {what}", "give another key")
         return execution.wait() if wait else execution
-
-    @staticmethod
-    def _record(
-        definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
-    ) -> ExecutionRecord:
-        return ExecutionRecord(
-            id=_new_id(now),
-            pipeline=definition.name,
-            version=definition.version,
-            definition_hash=definition.content_hash,
-            definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
-            source_name=text.name,
-            folder=str(text.folder),
-            project=str(project_of(text.folder)),
-            inputs=values,
-            status="running",
-            reason=None,
-            initiator=initiator,
-            created_at=now,
-        )
 
     # --- look ------------------------------------------------------------------------------------------------------
 
@@ -224,6 +206,16 @@ class ExecutionService:
         """``custom.<name>`` happened."""
         return self.meant("event send", execution_id).send_event(name, payload, user(), here=here)
 
+    def diff(self, a: str, b: str | None = None) -> Difference:
+        """What is different between two executions; without ``b`` between ``a`` and the one that it is a fork of, or repeats.
+        Raises ``CommandError`` (YF701, YF712)."""
+        second = self.get(a)
+        if b is not None:
+            return second.diff(self.get(b))
+        if second.origin is None:
+            raise CommandError("YF712", f"`{second.id}` is no fork and repeats none: name two executions", "yamlflow diff A B")
+        return self.get(second.origin).diff(second)
+
     def simulate(
         self,
         source: Source,
@@ -247,17 +239,3 @@ _OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted",
 def _is_over(execution: Execution, node: str | None) -> bool:
     """Whether nothing more will be said for a node (for any, without one) as things stand."""
     return execution.status in _OVER or (node is not None and execution.nodes[node].state in _OVER)
-
-
-def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
-    """The ``system.*`` names of an execution."""
-    moment = dt.datetime.fromtimestamp(now, dt.timezone.utc)
-    return {
-        "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
-        "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
-    }  # fmt: skip
-
-
-def _new_id(now: float) -> str:
-    """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
-    return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

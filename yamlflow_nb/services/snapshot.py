@@ -30,6 +30,7 @@ def snapshot(run: Run) -> dict[str, Any]:
         "started_at": started_at(state),
         "finished_at": finished_at(state),
         "source_name": record.source_name,
+        "origin": state.origin,
         "round": state.round,
         "waiting_for": outstanding(state),
         "error": _error(state.error, ""),
@@ -86,8 +87,23 @@ def _node(run: Run, node: NodeRun) -> dict[str, Any]:
         "items": None if node.fan is None else items_of(node),
         "progress": None if progress is None else progress._asdict(),
         "notes": list(run.notes.get(planned.id, ())),
+        "reused": node.reused,
+        "cached": told_by_cache(node),
         "outputs": {name: short(value) for name, value in node.outputs.items()},
     }
+
+
+def told_by_cache(node: NodeRun) -> str | None:
+    """What the cache said to a node's last attempt, or to its items, in one line."""
+    if node.fan is not None:
+        asked = [item.cached for item in node.fan.runs if item.cached is not None]
+        hits = sum("from" in one for one in asked)
+        return f"cached: {hits} of {len(asked)} items" if asked else None
+    if node.cached is None:
+        return None
+    if "from" in node.cached:
+        return f"cached: the result of {node.cached['from']}"
+    return f"not cached: {node.cached['missed']}" if "missed" in node.cached else None
 
 
 def items_of(node: NodeRun) -> dict[str, int]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Verb(NamedTuple):
-    """What a verb takes (``!`` a word that must be there, ``?`` one that may, ``+`` some, ``-`` a flag), and what it does."""
+    """What a verb takes, and what it does. ``!`` is a word that must be there, ``?`` one that may, ``+`` some, ``*`` any, ``-`` a
+    flag."""
 
     takes: str
     told: str
@@ -38,13 +39,18 @@ def _parser(name: str) -> Arguments:
     for word in VERBS[name].takes.split():
         if word in ("--input", "--inputs"):
             parser.add_argument(word, action="append", default=[], metavar="K=V" if word == "--input" else "VAR")
-        elif word == "--store":
-            parser.add_argument(word, metavar="URL")
+        elif word in ("--set", "--at"):
+            parser.add_argument(word, action="append", default=[], metavar="NAME=VALUE" if word == "--set" else "NODE")
+        elif word in _WITH_VALUE:
+            parser.add_argument(word, metavar=_WITH_VALUE[word])
         elif word.startswith("--"):
             parser.add_argument(word, action="store_true")
         else:
             parser.add_argument(word[:-1], nargs=None if word.endswith("!") else word[-1])
     return parser
+
+
+_WITH_VALUE = {"--store": "URL", "--id": "ID", "--as": "NAME", "--definition": "FILE"}
 
 
 def help_text() -> str:
@@ -55,7 +61,7 @@ def help_text() -> str:
 
 
 def _usage(takes: str) -> str:
-    shown = {"!": "{}", "?": "[{}]", "+": "{}..."}
+    shown = {"!": "{}", "?": "[{}]", "+": "{}...", "*": "[{}]..."}
     words = [word for word in takes.split() if not word.startswith("--in") and word != "--store"]
     return " ".join(f"[{word}]" if word.startswith("--") else shown[word[-1]].format(word[:-1].upper()) for word in words)
 
@@ -138,6 +144,49 @@ def _resume(magics: PipelineMagics, options: Any) -> None:
         print(f"{execution.id}: resume is on its way")  # noqa: T201
 
 
+def _retry(magics: PipelineMagics, options: Any) -> None:
+    """The next round of an execution that has ended, drawn here, where it runs."""
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    execution = _execution(magics, options).retry(*options.node, namespace=magics.names)
+    run_in_cell(magics.shell, execution, options.wait, magics.updates_a_second)
+
+
+def _fork(magics: PipelineMagics, options: Any) -> None:
+    from pathlib import Path
+
+    from yamlflow_nb.services.given_inputs import given_inputs
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    source = None if options.definition is None else Path(options.definition)
+    values = given_inputs(options.set, "--set")
+    made = _execution(magics, options).fork(options.at, values, definition=source, latest=options.latest, namespace=magics.names)
+    _named(magics, options, made)
+    run_in_cell(magics.shell, made, options.wait, magics.updates_a_second)
+
+
+def _rerun(magics: PipelineMagics, options: Any) -> None:
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    made = _execution(magics, options).rerun(latest=options.latest, namespace=magics.names)
+    _named(magics, options, made)
+    run_in_cell(magics.shell, made, options.wait, magics.updates_a_second)
+
+
+def _named(magics: PipelineMagics, options: Any, execution: Execution) -> None:
+    """``--as name``: the variable that gets the new execution."""
+    name = getattr(options, "as")
+    if name is None:
+        return
+    if not name.isidentifier():
+        raise CommandError("YF712", f"{name!r} cannot be a variable", "for example --as other")
+    magics.names[name] = execution
+
+
+def _diff(magics: PipelineMagics, options: Any) -> Any:
+    return magics.executions(options.store, to_read=True).diff(options.a, options.b)
+
+
 def _simulate(magics: PipelineMagics, options: Any) -> None:
     from pathlib import Path
 
@@ -161,6 +210,14 @@ VERBS: dict[str, Verb] = {
     "cancel": Verb("id? --now --store", "stop it; finally nodes run, unless --now", _told("cancel")),
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
     "resume": Verb("id? --wait --store", "go on after a pause; or here, live, with a run whose kernel is gone", _resume),
+    "retry": Verb("node* --wait --id --store", "run what failed again, in the same execution, here", _retry),
+    "rerun": Verb("id? --latest --as --wait --store", "the same again, as a new execution", _rerun),
+    "fork": Verb(
+        "id? --set --at --definition --latest --as --wait --store",
+        "what if: --set a.n=0, --set pipeline.input.month=3, --at NODE; what does not depend on it is reused",
+        _fork,
+    ),
+    "diff": Verb("a! b? --store", "what is different between two executions, or a fork and where it comes from", _diff),
     "simulate": Verb("file? --input --inputs --store", "what a file, or the newest run with other inputs, would do", _simulate),
     "help": Verb("", "this list", lambda magics, options: print(help_text())),  # noqa: T201
 }

@@ -121,6 +121,13 @@ CODES: dict[str, ErrorCode] = {
         "yamlflow retry",
         "yamlflow list shows the states; name the execution that you mean.",
     ),
+    "YF733": ErrorCode(
+        "this fork cannot be made",
+        "A fork differs from its execution in something: a value, a node that runs again, a definition. An output is set for a "
+        "node whose result is taken over, not for one that runs again.",
+        "yamlflow fork 20261124",
+        "Name the change: --set extract.row_count=0, --at features, --definition new.yaml, --latest; yamlflow rerun repeats it all.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",

@@ -13,9 +13,9 @@ SCHEMA = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting, event.TimerFired,
-        event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested, event.SkipRequested,
-        event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
+        event.Started, event.Forked, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting,
+        event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
+        event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
     )
 }  # fmt: skip
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}
@@ -44,7 +44,7 @@ def decode(kind: str, line: str) -> Fact:
         values["attempt"] = AttemptKey(*values["attempt"])
     if values.get("error") is not None:
         values["error"] = TaskError(**values["error"])
-    for name in ("nodes", "with_nodes"):
+    for name in ("nodes", "with_nodes", "changed"):
         if name in values:
             values[name] = tuple(values[name])
     fact: Fact = _KINDS[kind](**values)
