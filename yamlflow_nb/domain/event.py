@@ -79,7 +79,8 @@ class Forked:
 @value
 class TaskFinished:
     """The result of one attempt; one that comes twice or too late changes nothing. ``files`` are those that the attempt was
-    read from (notebook, query, program), path → SHA-256."""
+    read from (notebook, query, program), path → SHA-256. ``cache`` is what the cache said, where the node has one: ``from`` an
+    execution, or what it ``missed`` and under which ``key`` the result is kept."""
 
     at: float
     attempt: AttemptKey
@@ -88,6 +89,7 @@ class TaskFinished:
     error: TaskError | None = None
     exit_code: int | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    cache: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value

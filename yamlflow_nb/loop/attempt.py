@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.cache import Cache, CachedResult
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.loop.caching import Caching
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
 from yamlflow_nb.loop.mask import Mask
@@ -53,6 +56,7 @@ class AttemptJob:
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
         may_start: Callable[[Run], bool] = lambda run: True,
+        cache: Cache | None = None,
     ) -> None:
         self._run = run
         self._start = start
@@ -63,6 +67,9 @@ class AttemptJob:
         self._folder = attempt_folder(runs_folder, run.id, start.attempt)
         self._tell = tell
         self._may_start = may_start
+        self._cache = cache
+        self._caching: Caching | None = None
+        self._own_events: list[tuple[str, Mapping[str, Any]]] = []
         self._emitted = 0
         self._mask = Mask()
         self._log_file = LogFile(self._folder, clock.now)
@@ -90,7 +97,11 @@ class AttemptJob:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
         key = self._start.attempt
         try:
-            outputs = self._executed()
+            work = self._work()
+            found = self._found(work)
+            if found is not None:
+                return self._as_before(found)
+            outputs = self._executed(work)
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
@@ -106,7 +117,28 @@ class AttemptJob:
             return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
         finally:
             self._log_file.close()
-        return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes)
+        return TaskFinished(self._clock.now(), key, "completed", kept, None, None, self._files.hashes, self._cache_told)
+
+    # --- the cache -------------------------------------------------------------------------------------------------
+
+    def _found(self, work: Work) -> CachedResult | None:
+        """An earlier result that may stand for this attempt's."""
+        setting = self._start.fields.get("cache")
+        if not setting or self._cache is None or self._planned.repeat is not None:
+            return None
+        self._caching = Caching(self._cache, self._artifacts, self._run, self._planned, setting)
+        return self._caching.look(self._start.attempt, work, self._executor, self._clock.now())
+
+    def _as_before(self, found: CachedResult) -> TaskFinished:
+        """The attempt gives what an earlier one gave, and emits what that one emitted."""
+        for name, payload in found.emitted:
+            self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, payload))
+        outputs, files = dict(found.outputs), self._files.hashes
+        return TaskFinished(self._clock.now(), self._start.attempt, "completed", outputs, None, None, files, self._cache_told)
+
+    @property
+    def _cache_told(self) -> Mapping[str, Any]:
+        return {} if self._caching is None else self._caching.told
 
     def _kept(self, outputs: Mapping[str, Any]) -> dict[str, Any]:
         # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
@@ -118,10 +150,11 @@ class AttemptJob:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
         return self._mask.text(message).encode("utf-8", "backslashreplace").decode()
 
-    def _executed(self) -> Mapping[str, Any]:
-        token = current_work.set(work := self._work())
+    def _executed(self, work: Work) -> Mapping[str, Any]:
+        token = current_work.set(work)
         try:
-            outputs = self._executor.execute(work)
+            with nullcontext() if self._caching is None else self._caching.working(self._own_events):
+                outputs = self._executor.execute(work)
         finally:
             current_work.reset(token)
         if outputs is not None and not isinstance(outputs, Mapping):
@@ -152,7 +185,7 @@ class AttemptJob:
             attempt=self._start.attempt,
             type=self._start.type,
             inputs=self._start.inputs,
-            fields=self._start.fields,
+            fields={name: value for name, value in self._start.fields.items() if name != "cache"},
             declared=self._planned.outputs,
             folder=Path(self._run.record.folder),
             run_folder=self._folder,
@@ -179,6 +212,8 @@ class AttemptJob:
         if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
             raise TaskFailed("TooManyEvents", self._run.limit.told())
         kept = keep_outputs(payload, {}, self._artifacts, self._folder)
+        if self._caching is not None:
+            self._own_events.append((name, kept))
         self._tell(self._run.id, TaskEmitted(self._clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from yamlflow_nb.domain.decision import CancelTimer, Decision, FinishExecution, 
 from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError, TaskFinished, TimerFired
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.cache import Cache
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
@@ -43,7 +44,9 @@ class CarryOut:
         tell: Callable[[str, Fact], None],
         chance: Callable[[], float],
         may_start: Callable[[Run], bool] = lambda run: True,
+        cache: Cache | None = None,
     ) -> None:
+        self._cache = cache
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
@@ -118,7 +121,9 @@ class CarryOut:
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
-            job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
+            job = AttemptJob(
+                run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start, self._cache
+            )
             self._jobs[run.id, key] = job
             self._workers.submit(job)
             crash_point("task-submitted")

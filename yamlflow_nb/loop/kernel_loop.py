@@ -81,7 +81,9 @@ class KernelLoop:
         self.tenure = Tenure(repository, identity, made, lease_seconds)
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
         self.runs_folder = folder
-        self._carry = CarryOut(executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self._may_start)
+        self._carry = CarryOut(
+            executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self._may_start, repository
+        )
         self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()

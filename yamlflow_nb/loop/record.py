@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
-from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.event import Fact, TaskFinished
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import APPLIED
 from yamlflow_nb.loop.run import Run
-from yamlflow_nb.orchestration.execution_state import NodeRun
+from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun
 
 
 class Draft:
@@ -21,6 +22,7 @@ class Draft:
         self.facts: list[Fact] = []
         self.turns: list[Turn] = []
         self.answers: list[tuple[str, str]] = []
+        self.cached: list[CachedResult] = []
 
     def add(self, fact: Fact, turn: Turn, counted: bool, request_id: str | None = None) -> None:
         """A fact that came after the end and changed nothing leaves no trace."""
@@ -28,6 +30,8 @@ class Draft:
         if counts:
             self.facts.append(fact)
             self.turns.append(turn)
+            if isinstance(fact, TaskFinished) and "key" in fact.cache and "from" not in fact.cache:
+                self.cached += _worth_keeping(self.run.state, fact)
         if request_id is not None:
             self.answers.append((request_id, APPLIED if counts else f"it has ended: {self.run.state.status}"))
 
@@ -62,7 +66,20 @@ class Draft:
             outputs=outputs,
             created=self.created,
             answers=self.answers,
+            cached=self.cached,
         )
+
+
+def _worth_keeping(state: ExecutionState, fact: TaskFinished) -> Iterator[CachedResult]:
+    """The result of an attempt by which its node, or its item, has completed. One that failed, be it by ``failWhen``, is none."""
+    run, told = state.nodes[fact.attempt.node], fact.cache
+    slot: ItemRun = run if fact.attempt.item is None or run.fan is None else run.fan.runs[fact.attempt.item]
+    if slot.state == "completed" and slot.error is None and slot.cached is told and run.planned.repeat is None:
+        emitted = [(name, payload) for name, payload in told.get("emitted", ())]
+        yield CachedResult(
+            told["scope"], told["key"], told["parts"], state.execution_id, fact.at, slot.outputs, emitted,
+            told.get("files", {}), told.get("written", ()),
+        )  # fmt: skip
 
 
 def node_records(runs: Sequence[NodeRun], number: int) -> list[NodeRecord]:

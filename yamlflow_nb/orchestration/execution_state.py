@@ -161,6 +161,8 @@ class ExecutionState:
         """The execution that this one is a fork of, or runs again."""
         self.fresh = False
         """Nothing is taken from the cache."""
+        self.insisted: frozenset[str] = frozenset()
+        """Nodes that are to run again, whatever the cache has."""
         self.paused = False
         self.finishing = False
         self.halted: str | None = None

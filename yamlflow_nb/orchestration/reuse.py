@@ -72,7 +72,7 @@ def begin_with(state: ExecutionState, fact: Forked) -> None:
     if state.begun:
         return
     state.begin(fact.inputs, fact.system, fact.at, {"forked_from": fact.origin} | ({"by": fact.by} if fact.by else {}))
-    state.origin, state.fresh = fact.origin, fact.fresh
+    state.origin, state.fresh, state.insisted = fact.origin, fact.fresh, frozenset(fact.changed)
     for name, result in fact.reused.items():
         _take_over(state, state.nodes[name], result, fact)
     for name, payload in fact.custom.items():

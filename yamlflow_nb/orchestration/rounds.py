@@ -20,6 +20,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     if state.ended is None or not again:
         return
     state.round += 1
+    state.insisted = frozenset(fact.with_nodes)
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
     for name in state.custom:

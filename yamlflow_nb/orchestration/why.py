@@ -34,6 +34,9 @@ def why(state: ExecutionState, node_id: str) -> str:
         lines.append(f"decided by: {', '.join(dict.fromkeys(decided))}")
     if run.reused:
         lines.append(f"it did not run here: its result is that of {run.reused}")
+    told = told_by_cache(run)
+    if told is not None:
+        lines.append(told)
     if run.why:
         lines.append(f"because: {run.why}")
     if planned.skip is not None:
@@ -43,6 +46,19 @@ def why(state: ExecutionState, node_id: str) -> str:
         lines.append(f"error: {run.error.message}")
     lines += _advice(state, run)
     return "\n".join(lines)
+
+
+def told_by_cache(run: NodeRun) -> str | None:
+    """What the cache said to a node's last attempt, or to its items, in one line."""
+    if run.fan is not None:
+        asked = [item.cached for item in run.fan.runs if item.cached is not None]
+        hits = sum("from" in one for one in asked)
+        return f"cached: {hits} of {len(asked)} items" if asked else None
+    if run.cached is None:
+        return None
+    if "from" in run.cached:
+        return f"cached: the result of {run.cached['from']}"
+    return f"not cached: {run.cached['missed']}" if "missed" in run.cached else None
 
 
 def _place(state: ExecutionState, trigger: TriggerExpression) -> str:

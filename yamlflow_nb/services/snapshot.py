@@ -11,7 +11,7 @@ from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.visible_names import StateNames
-from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.orchestration.why import told_by_cache, why
 
 _SHOWN = 80
 """Characters of a value that a view shows; only a display is ever cut."""
@@ -91,19 +91,6 @@ def _node(run: Run, node: NodeRun) -> dict[str, Any]:
         "cached": told_by_cache(node),
         "outputs": {name: short(value) for name, value in node.outputs.items()},
     }
-
-
-def told_by_cache(node: NodeRun) -> str | None:
-    """What the cache said to a node's last attempt, or to its items, in one line."""
-    if node.fan is not None:
-        asked = [item.cached for item in node.fan.runs if item.cached is not None]
-        hits = sum("from" in one for one in asked)
-        return f"cached: {hits} of {len(asked)} items" if asked else None
-    if node.cached is None:
-        return None
-    if "from" in node.cached:
-        return f"cached: the result of {node.cached['from']}"
-    return f"not cached: {node.cached['missed']}" if "missed" in node.cached else None
 
 
 def items_of(node: NodeRun) -> dict[str, int]:

@@ -10,10 +10,12 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
+from yamlflow_nb.orchestration.judgement import own_copy
 
 
 @dataclass
@@ -58,6 +60,7 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._cached: list[CachedResult] = []
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
 
@@ -94,6 +97,7 @@ class InMemoryRepository:
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
         kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
+        self._cached += commit.cached
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
         record = kept.record
@@ -140,6 +144,14 @@ class InMemoryRepository:
         with self._lock:
             kept = self._kept.get(execution_id)
             return dict(kept.variables) if kept is not None else {}
+
+    def cached(self, scope: str, key: str) -> list[CachedResult]:
+        return [result for result in self.cached_lately(scope, len(self._cached)) if result.key == key]
+
+    def cached_lately(self, scope: str, limit: int) -> list[CachedResult]:
+        with self._lock:
+            found = [result for result in reversed(self._cached) if result.scope == scope]
+        return [replace(result, outputs=own_copy(result.outputs)) for result in found[:limit]]
 
     # --- leases ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.cache import Cache, CachedResult
 from yamlflow_nb.domain.ports.leases import Leases
 from yamlflow_nb.domain.ports.requests import Requests
 
@@ -59,7 +60,8 @@ class Commit:
     """What one turn of an execution changes, written in one transaction or not at all.
 
     ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
-    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles.
+    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles. ``cached``:
+    results that may stand for later runs.
     """
 
     execution_id: str
@@ -76,9 +78,10 @@ class Commit:
     outputs: Mapping[str, Any] | None = None
     created: ExecutionRecord | None = None
     answers: Sequence[tuple[str, str]] = ()
+    cached: Sequence[CachedResult] = ()
 
 
-class Repository(Leases, Requests, Protocol):
+class Repository(Leases, Requests, Cache, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.

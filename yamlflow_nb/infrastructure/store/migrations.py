@@ -62,6 +62,14 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+# Results that may stand for later runs. ``variant`` tells apart those that were made of the same code and inputs, and other files.
+_CACHE = """
+CREATE TABLE cached (
+    scope TEXT NOT NULL, key TEXT NOT NULL, variant TEXT NOT NULL, execution_id TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (scope, key, variant)
+) WITHOUT ROWID;
+CREATE INDEX newest_of_scope ON cached (scope, at DESC);
+"""
 
 
 def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
@@ -73,7 +81,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_CACHE)}
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 

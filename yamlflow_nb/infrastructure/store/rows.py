@@ -8,6 +8,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
@@ -37,6 +38,7 @@ class Rows:
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
         self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
         self.answers = [(answer, name) for name, answer in commit.answers]
+        self.cached = [_cached(result) for result in commit.cached]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
 
@@ -48,6 +50,25 @@ def _events(commit: Commit) -> Iterator[tuple[Any, ...]]:
         if event.payload is not last:
             last, text = event.payload, dumps(event.payload)
         yield commit.execution_id, event.number, event.at, event.type, event.source, text, event.round
+
+
+def _cached(result: CachedResult) -> tuple[Any, ...]:
+    body = dumps(
+        {
+            "parts": result.parts, "outputs": result.outputs, "files": result.files, "written": list(result.written),
+            "emitted": [list(one) for one in result.emitted],
+        }
+    )  # fmt: skip
+    variant = hashlib.sha256(dumps(sorted(result.files.items())).encode()).hexdigest()
+    return result.scope, result.key, variant, result.execution_id, result.at, body
+
+
+def cached_result(row: Sequence[Any]) -> CachedResult:
+    """``scope, key, execution_id, at, body`` as a result."""
+    scope, key, execution_id, at, text = row
+    body = loads(text)
+    emitted = [(name, payload) for name, payload in body["emitted"]]
+    return CachedResult(scope, key, body["parts"], execution_id, at, body["outputs"], emitted, body["files"], body["written"])
 
 
 class EXECUTION:

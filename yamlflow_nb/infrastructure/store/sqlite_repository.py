@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
@@ -18,7 +20,7 @@ from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
-from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
+from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, cached_result, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
@@ -133,6 +135,20 @@ class SQLiteRepository(SQLiteLeases, SQLiteRequests):
         query = "SELECT scope, name, value FROM variables WHERE execution_id = ? ORDER BY scope, name"
         return {f"{scope}.{name}": loads(value) for scope, name, value in self.database.rows(query, execution_id)}
 
+    def cached(self, scope: str, key: str) -> list[CachedResult]:
+        return self._results("scope = ? AND key = ? ORDER BY at DESC LIMIT 20", scope, key)
+
+    def cached_lately(self, scope: str, limit: int) -> list[CachedResult]:
+        return self._results("scope = ? ORDER BY at DESC LIMIT ?", scope, limit)
+
+    def _results(self, where: str, *values: Any) -> list[CachedResult]:
+        """A row that was spoiled is none: whoever asked works anew."""
+        found = []
+        for row in self.database.rows(f"SELECT scope, key, execution_id, at, body FROM cached WHERE {where}", *values):  # noqa: S608
+            with suppress(ValueError, TypeError, KeyError):
+                found.append(cached_result(row))
+        return found
+
     def close(self) -> None:
         self.database.close()
 
@@ -144,6 +160,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
         ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
         ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
+        ("INSERT OR REPLACE INTO cached VALUES (?, ?, ?, ?, ?, ?)", rows.cached),
         ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
     ):
         if values:
