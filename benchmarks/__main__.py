@@ -16,7 +16,7 @@ from benchmarks.measure import Report
 
 PROGRAMS = {
     "P1": "p1_simulate", "P2": "p2_durable", "P3": "p3_wide", "P4": "p4_definition", "P5": "p5_expression", "P7": "p7_start",
-    "P9": "p9_resume",
+    "P9": "p9_resume", "fork": "fork",
 }  # fmt: skip
 PACKAGES = ("yamlflow_nb", "PyYAML", "pydantic", "simpleeval")
 HERE = Path(__file__).parent

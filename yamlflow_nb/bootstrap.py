@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from yamlflow_nb.services.command_error import CommandError
     from yamlflow_nb.services.doctor import Doctor
+    from yamlflow_nb.services.execution import Execution
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
     from yamlflow_nb.services.store_service import StoreService
     from yamlflow_nb.services.task_service import TaskService
+    from yamlflow_nb.services.worker import Worker
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.leases import Bell
@@ -94,6 +96,17 @@ def store_service(store: str | Path | None = None) -> StoreService:
     if not path.is_file():
         raise _no_store(path)
     return StoreService(path)
+
+
+def worker(store: str | Path | None = None, *, began: Callable[[Execution], None], ended: Callable[[Execution], None]) -> Worker:
+    """Who drives what was started for a worker on a store. Raises ``CommandError`` (YF711)."""
+    from yamlflow_nb.infrastructure.doorbell import WatchingBell
+    from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
+    from yamlflow_nb.services.worker import Worker
+
+    made = services(store)
+    repository = SQLiteRepository(made.store)
+    return Worker(made.executions, repository, lambda rung: WatchingBell(repository.database.changes, rung), began, ended)
 
 
 def doctor(store: str | Path | None = None) -> Doctor:
@@ -182,12 +195,13 @@ def _make(path: Path) -> Services:
     artifacts = LocalArtifacts(path.parent / "artifacts")
     store = SQLiteRepository(path)
     repository = patient(store)
-    able = executors(artifacts, ConfiguredSettings())
+    settings = ConfiguredSettings()
+    able = executors(artifacts, settings)
     runs = path.parent / "runs"
     if not store.database.read_only:
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store))
+    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
     definitions = PipelineService(task_types())
     return Services(
         definitions,

@@ -15,6 +15,7 @@ import pytest
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import AttemptKey, CancelRequested, CustomEventSent, Started, TaskError, TaskFinished
+from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
@@ -260,3 +261,48 @@ def test_a_request_is_not_answered_by_a_turn_that_was_not_written(repository: Re
     with pytest.raises(OwnershipLost):
         repository.commit([second(answers=[("r1", APPLIED)])])
     assert repository.answer("r1") is None and [one.id for one in repository.asked(OTHER)] == ["r1"]
+
+
+# --- places among the executions of a pipeline, and workers ---------------------------------------------------------------
+
+
+def alive(owner: str | None, expires_at: float) -> bool:
+    return owner is not None
+
+
+def test_a_place_is_taken_up_to_the_limit_in_order_of_asking(repository: Repository) -> None:
+    for name in ("e1", "e2", "e3"):
+        repository.commit([first(name)])
+    assert repository.take_place("e1", "p", 1, alive) == PlaceAnswer(True)
+    assert repository.take_place("e2", "p", 1, alive) == PlaceAnswer(False, ("e1",))
+    assert repository.take_place("e3", "p", 1, alive) == PlaceAnswer(False, ("e1",))
+    assert repository.leave_place("e1") == ("/ring",)
+    assert not repository.take_place("e3", "p", 1, alive).taken
+    assert repository.take_place("e2", "p", 1, alive).taken
+
+
+def test_a_place_that_is_taken_twice_is_taken_once_and_left_once(repository: Repository) -> None:
+    repository.commit([first("e1")])
+    repository.commit([first("e2")])
+    assert repository.take_place("e1", "p", 2, alive).taken and repository.take_place("e1", "p", 2, alive).taken
+    assert repository.take_place("e2", "p", 2, alive).taken
+    assert repository.leave_place("e1") == repository.leave_place("e1") == ()
+
+
+def test_other_keys_and_what_has_ended_or_nobody_drives_hold_no_place(repository: Repository) -> None:
+    for name in ("e1", "e2", "e3", "e4"):
+        repository.commit([first(name)])
+    repository.take_place("e1", "other", 1, alive)
+    repository.take_place("e2", "p", 1, alive)
+    repository.commit([second("e2", status="completed", outputs={})])
+    assert repository.take_place("e3", "p", 1, alive).taken
+    repository.release(ME, ["e3"])
+    assert repository.take_place("e4", "p", 1, alive).taken
+
+
+def test_a_worker_finds_what_was_left_for_it_until_it_has_ended(repository: Repository) -> None:
+    repository.commit([first("e1")])
+    repository.commit([first("e2", for_worker=True, owner=None, expires_at=0.0, ring=None)])
+    assert [record.id for record in repository.for_workers()] == ["e2"]
+    repository.commit([second("e2", status="completed", outputs={})])
+    assert repository.for_workers() == []

@@ -35,6 +35,7 @@ _VERBS = {
     "diff": "what is different between two executions",
     "skip": "leave out a node that has not started",
     "set-variable": "give a paused execution another value",
+    "worker": "drive executions outside any kernel",
     "event": "tell an execution what happened outside",
     "schema": "the JSON Schema of the document",
     "tasks": "the installed task types",

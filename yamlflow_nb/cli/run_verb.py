@@ -13,9 +13,19 @@ from yamlflow_nb.cli import options
 @click.option("--wait", "stay", is_flag=True, help="stay also while it waits for people or events")
 @click.option("--quiet", "-q", is_flag=True, help="show only how it ended")
 @options.no_cache
+@click.option("--worker", "for_worker", is_flag=True, help="leave it to `yamlflow worker`, and do not wait")
 @options.as_json
 @options.store
-def command(file: str, given: tuple[str, ...], stay: bool, quiet: bool, fresh: bool, json_: bool, store: str | None) -> int:
+def command(
+    file: str,
+    given: tuple[str, ...],
+    stay: bool,
+    quiet: bool,
+    fresh: bool,
+    for_worker: bool,
+    json_: bool,
+    store: str | None,
+) -> int:
     """Run a pipeline and show it as a tree.
 
     In a terminal the tree moves while nodes work; in a pipe each node that ends is a line, and the tree comes last.
@@ -29,9 +39,12 @@ def command(file: str, given: tuple[str, ...], stay: bool, quiet: bool, fresh: b
     from pathlib import Path
 
     from yamlflow_nb.bootstrap import services
-    from yamlflow_nb.cli.bring import bring, interrupts_held_back, leave
+    from yamlflow_nb.cli.bring import bring, handed_in, interrupts_held_back, leave
     from yamlflow_nb.services.given_inputs import given_inputs
 
+    if for_worker:
+        executions = services(store).executions
+        return handed_in(executions.start(Path(file), given_inputs(given), where="worker", fresh=fresh), executions, json_)
     with interrupts_held_back() as held_back:
         executions = services(store).executions
         execution = executions.start(Path(file), given_inputs(given), fresh=fresh)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
 from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.pool import Demand
 from yamlflow_nb.domain.value import value
 
 
@@ -32,6 +33,16 @@ class StartTask:
     inputs: Mapping[str, Any]
     fields: Mapping[str, Any]
     timeout: float | None = None
+
+
+@value
+class AskRoom:
+    """Send ``RoomGranted`` when a pool has room for the next attempt of a node, or of one of its items (``resources``)."""
+
+    node: str
+    item: int | None
+    demand: Demand
+    priority: int = 0
 
 
 @value
@@ -65,7 +76,7 @@ class FinishExecution:
     outputs: Mapping[str, Any]
 
 
-Decision = Union[StartTask, StopTask, SetTimer, CancelTimer, FinishExecution]
+Decision = Union[StartTask, AskRoom, StopTask, SetTimer, CancelTimer, FinishExecution]
 
 
 @dataclass(slots=True)

@@ -49,30 +49,33 @@ AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved
 
 @value
 class Started:
-    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``origin``: the
+    """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held`` is
+    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over. ``origin``: the
     execution that is run again by it. ``fresh``: nothing is taken from the cache."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
+    held: Literal["", "concurrency", "worker"] = ""
     origin: str | None = None
     fresh: bool = False
 
 
 @value
 class Forked:
-    """The execution begins with what another one, its ``origin``, came to: ``reused`` are results by node (see
-    ``orchestration.reuse``), ``custom`` the payloads of the events that had been sent to it, ``changed`` the names that were
-    given other values."""
+    """The execution begins with what another one, its ``origin``, came to: ``reused`` are results by node, a line of JSON each
+    (see ``orchestration.reuse``), ``custom`` the payloads of the events that had been sent to it, ``changed`` the names that were
+    given other values and the nodes that are to run again. ``held`` and ``fresh`` as in ``Started``."""
 
     at: float
     inputs: Mapping[str, Any]
     system: Mapping[str, Any]
     origin: str
-    reused: Mapping[str, Mapping[str, Any]]
+    reused: Mapping[str, str]
     custom: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     by: str | None = None
+    held: Literal["", "concurrency", "worker"] = ""
     fresh: bool = False
 
 
@@ -126,6 +129,31 @@ class TimerFired:
 
     at: float
     timer: str
+
+
+@value
+class RoomGranted:
+    """A pool has room for the attempt that ``decide`` had asked room for."""
+
+    at: float
+    node: str
+    item: int | None = None
+
+
+@value
+class PlaceGranted:
+    """Fewer executions of the pipeline than its ``concurrency.limit`` run: this one may."""
+
+    at: float
+
+
+@value
+class PlaceRefused:
+    """As many run as may, and the policy is not to wait: the execution ends as ``status`` (``fail``, ``skip``)."""
+
+    at: float
+    status: Literal["failed", "cancelled"]
+    why: str
 
 
 @value
@@ -212,4 +240,5 @@ class VariableSet:
 Fact = Union[
     Started, Forked, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
+    RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

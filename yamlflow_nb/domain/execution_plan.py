@@ -11,6 +11,7 @@ from typing import Any, Literal, Union
 
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, ValueExpression
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition, Recovery, Repeat, Retry
+from yamlflow_nb.domain.pool import Demand
 from yamlflow_nb.domain.task_definition import InputDeclaration, OutputDeclaration, TaskType
 
 # Verdicts of an expression, four-valued.
@@ -103,6 +104,8 @@ class PlannedNode:
     repeat: Repeat | None
     on_interrupt: str
     priority: int
+    demand: Demand | None
+    """What each attempt needs of a pool; None where it may start at once."""
     emits: frozenset[str]
     waits: str | None
     awaited: tuple[str, str] | None

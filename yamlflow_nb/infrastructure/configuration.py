@@ -6,6 +6,9 @@ url = "postgresql://db.example.org/flights"
 user = "reader"
 password = "{{ secrets.warehouse }}"
 
+[pools]
+gpu = 1                                      # slots; or {slots = 2, memory = "24GiB"}
+
 [python]
 modules = ["mycompany.tasks"]                # functions come from these and from beside the pipeline, if this is given
 
@@ -23,6 +26,8 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from yamlflow_nb.domain.pool import PoolSize, amount
 
 FILE_NAME = "yamlflow.toml"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -59,6 +64,10 @@ class ConfiguredSettings:
         if isinstance(told, Mapping) and isinstance(told.get("file"), str):
             return _first_line(Path(told["file"]).expanduser(), name)
         raise ConfigurationError(f"secret `{name}` stands in no configuration: say where it is, {{env = …}} or {{file = …}}")
+
+    def pools(self, folder: Path) -> Mapping[str, PoolSize]:
+        """``[pools]``. Raises ``ConfigurationError``."""
+        return {name: _pool(name, told) for name, told in _table(configuration(folder), "pools").items()}
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         """``[python] modules``. Raises ``ConfigurationError``."""
@@ -106,6 +115,16 @@ def _table(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(found, Mapping):
         raise ConfigurationError(f"`{name}` is no table in the configuration")
     return found
+
+
+def _pool(name: str, told: Any) -> PoolSize:
+    size = told if isinstance(told, Mapping) else {"slots": told}
+    try:
+        memory = None if size.get("memory") is None else amount(size["memory"])
+        return PoolSize(float(size.get("slots", "inf")), memory)
+    except (TypeError, ValueError) as error:
+        told = 'write slots, or {slots = 2, memory = "24GiB"}'
+        raise ConfigurationError(f"the pool `{name}` of [pools] has no size: {error}; {told}") from None
 
 
 def _first_line(path: Path, name: str) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from yamlflow_nb.domain.decision import CancelTimer, Decision, FinishExecution, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import AttemptKey, Fact, TaskError, TaskFinished, TimerFired
+from yamlflow_nb.domain.decision import AskRoom, CancelTimer, Decision, FinishExecution, SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.event import AttemptKey, Fact, RoomGranted, TaskError, TaskFinished, TimerFired
 from yamlflow_nb.domain.execution_plan import PlannedNode
+from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.cache import Cache
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
+from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.workers import Workers
 
@@ -43,6 +47,7 @@ class CarryOut:
         runs_folder: Path,
         tell: Callable[[str, Fact], None],
         chance: Callable[[], float],
+        pools: Pools,
         may_start: Callable[[Run], bool] = lambda run: True,
         cache: Cache | None = None,
     ) -> None:
@@ -58,6 +63,8 @@ class CarryOut:
         self._tell = tell
         self._chance = chance
         self._may_start = may_start
+        self._pools = pools
+        self.resources = ResourceManager(lambda place: tell(place.execution_id, RoomGranted(clock.now(), place.node, place.item)))
         self._jobs: dict[tuple[str, AttemptKey], AttemptJob] = {}
 
     def carry_out(self, run: Run, decision: Decision) -> None:
@@ -65,6 +72,8 @@ class CarryOut:
         crash_point("before-carry-out")
         if isinstance(decision, StartTask):
             self._start(run, decision)
+        elif isinstance(decision, AskRoom):
+            self._ask_room(run, decision)
         elif isinstance(decision, SetTimer):
             later = decision.spread * self._chance() if decision.spread else 0.0
             self._agenda.put(run.id, TimerFired(decision.at, decision.timer), decision.at + later)
@@ -76,6 +85,16 @@ class CarryOut:
             crash_point("execution-ended")
             self.forget(run)
             run.end()
+
+    def leave(self, run: Run, decision: Decision) -> None:
+        """What was decided is not to be done: the execution was given up, or the attempt called off in the same turn."""
+        if isinstance(decision, StartTask):
+            self.resources.release(Place(run.id, decision.attempt.node, decision.attempt.item))
+
+    def not_taken(self, execution_id: str, fact: Fact) -> None:
+        """A fact that started nothing: room that was granted to nobody any more is free again."""
+        if isinstance(fact, RoomGranted):
+            self.resources.release(Place(execution_id, fact.node, fact.item))
 
     def rearm(self, run: Run, timers: Iterable[SetTimer]) -> None:
         """Timers of an execution that was read back: they ring at the times that were stored, also past ones."""
@@ -103,12 +122,14 @@ class CarryOut:
     def forget(self, run: Run) -> None:
         """Nothing of an execution counts any more."""
         self._agenda.forget(run.id)
+        self.resources.forget(run.id)
         for key in [key for key in self._jobs if key[0] == run.id]:
             self._jobs.pop(key).stop()
 
     def _start(self, run: Run, start: StartTask) -> None:
         key = start.attempt
         node = run.state.nodes[key.node]
+        place = Place(run.id, key.node, key.item)
         executor = self._executors.get(start.type)
         foretelling = self._foretelling.get(start.type)
         if foretelling is not None:
@@ -116,8 +137,9 @@ class CarryOut:
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
         elif node.planned.waits == "person":
-            return
+            self.resources.release(place)
         elif executor is None:
+            self.resources.release(place)
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
             self._tell(run.id, TaskFinished(self._clock.now(), key, "failed", {}, error))
         else:
@@ -125,5 +147,17 @@ class CarryOut:
                 run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start, self._cache
             )
             self._jobs[run.id, key] = job
-            self._workers.submit(job)
+            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, place))
             crash_point("task-submitted")
+
+    def _ask_room(self, run: Run, asked: AskRoom) -> None:
+        found = self._pools.find(run.plan, Path(run.record.folder), asked.demand.pool)
+        # A pool that has gone from the configuration since the start limits nobody.
+        pool, size = found or (PoolName("", asked.demand.pool), PoolSize(asked.demand.slots, asked.demand.memory))
+        self.resources.ask(Place(run.id, asked.node, asked.item), pool, size, asked.demand, asked.priority)
+
+    def _with_room(self, job: AttemptJob, place: Place) -> None:
+        try:
+            job()
+        finally:
+            self.resources.release(place)

@@ -20,10 +20,14 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock, VirtualClock
 from yamlflow_nb.domain.ports.leases import Bell, Presence
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
+from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.infrastructure.process_identity import ProcessIdentity
+from yamlflow_nb.infrastructure.resource_manager import ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut, Foretelling
+from yamlflow_nb.loop.concurrency import Concurrency
+from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import LEASE_SECONDS, Tenure
 from yamlflow_nb.loop.turn import Arrival, Begin, TurnTaker
@@ -50,7 +54,7 @@ class KernelLoop:
     ``executors`` by task type; ``workers`` tasks run side by side. Attempts leave what they write below ``runs_folder``.
     With a ``VirtualClock`` nobody waits: when there is nothing to do, time jumps to what is due next.
     ``chance`` gives numbers from 0 to 1 for ``retry.jitter``. ``presence`` says who this is, ``bell`` makes the bell by
-    which others ring, given what to call then.
+    which others ring, given what to call then. ``settings`` say how large pools are.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class KernelLoop:
         presence: Presence | None = None,
         bell: Callable[[str, Callable[[], None]], Bell] | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        settings: Settings | None = None,
     ) -> None:
         self._clock = clock
         self._virtual = clock if isinstance(clock, VirtualClock) else None
@@ -81,10 +86,13 @@ class KernelLoop:
         self.tenure = Tenure(repository, identity, made, lease_seconds)
         folder = runs_folder if runs_folder is not None else Path(tempfile.gettempdir()) / "yamlflow-runs"
         self.runs_folder = folder
+        self.pools = Pools(settings if settings is not None else NoSettings(), workers)
         self._carry = CarryOut(
-            executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self._may_start, repository
-        )
-        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure)
+            executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start,
+            repository,
+        )  # fmt: skip
+        concurrency = Concurrency(repository, self.tenure, clock, self.send)
+        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -109,6 +117,7 @@ class KernelLoop:
         rank among what comes at the same instant. Raises what the store raises when it cannot be written."""
         state = new_execution(plan, record.id)
         state.scripted = self.scripted(plan)
+        state.rationed = True
         run = Run(record, state, self._turns.lock)
         run.namespace = namespace
         return self._begin(Begin(run, started, created=record, later=later))
@@ -136,6 +145,11 @@ class KernelLoop:
         self._put(Arrival(execution_id, fact, done=done))
         if threading.current_thread() is not self._thread:
             done.wait(timeout)
+
+    @property
+    def resources(self) -> ResourceManager:
+        """Who uses which pool."""
+        return self._carry.resources
 
     def wake(self) -> None:
         """Somebody rang: look what is asked in the store."""

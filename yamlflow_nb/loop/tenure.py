@@ -60,9 +60,16 @@ class Tenure:
 
     def is_driven(self, standing: Standing) -> bool:
         """Whether somebody may be driving an execution now: its lease has time left, and its process is not gone."""
-        if standing.owner is None or standing.has_ended:
-            return False
-        return standing.expires_at > self._repository.now() and not self._presence.is_gone(standing.owner)
+        return not standing.has_ended and self.may_be_driven(standing.owner, standing.expires_at)
+
+    def may_be_driven(self, owner: str | None, expires_at: float) -> bool:
+        """The same of an owner and a lease."""
+        return owner is not None and expires_at > self._repository.now() and not self._presence.is_gone(owner)
+
+    def ring_at(self, address: str | None) -> None:
+        """Wake whoever listens there."""
+        if self._bell is not None:
+            self._bell.ring(address)
 
     def take(self, execution_id: str, standing: Standing) -> int | None:
         """Become the owner of what nobody drives: the new epoch, or None where another was faster."""

@@ -18,6 +18,7 @@ from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
+from yamlflow_nb.loop.concurrency import Concurrency
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
@@ -73,12 +74,15 @@ class TurnTaker:
     """Takes turns, on the loop's thread alone. ``runs`` are the executions that are driven; others look at them holding
     ``lock``. A turn that the store does not take for now is held, and no other begins before it is written."""
 
-    def __init__(self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure) -> None:
+    def __init__(
+        self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure, concurrency: Concurrency
+    ) -> None:
         self._repository = repository
         self._clock = clock
         self._agenda = agenda
         self._carry = carry
         self._tenure = tenure
+        self._concurrency = concurrency
         self._held: _Made | None = None
         self.lock = threading.RLock()
         self.runs: dict[str, Run] = {}
@@ -104,6 +108,9 @@ class TurnTaker:
             self._hold(made, refused, begun)
         else:
             self._carry_out(made)
+        if begun or rung:
+            # Before whoever began goes on: those that stand in line stand in the order in which they were begun.
+            self._concurrency.look(self.runs.values())
         for begin in begun:
             begin.taken = begin.taken and begin.run.id not in {run.id for run, _ in refused.lost}
             begin.done.set()
@@ -155,6 +162,7 @@ class TurnTaker:
     def _decide(self, arrival: Arrival, made: _Made) -> None:
         run = self.runs.get(arrival.execution_id)
         if run is None:
+            self._carry.not_taken(arrival.execution_id, arrival.fact)
             return
         fact: Fact | None = arrival.fact
         if isinstance(fact, TimerFired) and not self._agenda.rings(run.id, fact):
@@ -174,6 +182,8 @@ class TurnTaker:
             made.drafts.pop(run.id, None)
             self._set_aside(run, error)
             return
+        if not any(isinstance(one, StartTask) for one in turn.decisions):
+            self._carry.not_taken(run.id, fact)
         run.limit.warn()
         draft.add(fact, turn, counted, arrival.request_id)
         for decision in turn.decisions:
@@ -201,17 +211,24 @@ class TurnTaker:
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:
-            if run.lost is None and not (isinstance(decision, StartTask) and (run.id, decision.attempt) in stopped):
-                try:
-                    self._carry.carry_out(run, decision)
-                except Exception as error:
-                    self.lose(run, error)
+            if run.lost is not None or (isinstance(decision, StartTask) and (run.id, decision.attempt) in stopped):
+                self._carry.leave(run, decision)
+                continue
+            try:
+                self._carry.carry_out(run, decision)
+            except Exception as error:
+                self.lose(run, error)
+        ended = False
         for execution_id in made.drafts:
             run_ = self.runs.get(execution_id)
             if run_ is not None:
                 run_.tell()
                 if run_.is_over:
                     del self.runs[execution_id]
+                    self._concurrency.left(run_)
+                    ended = True
+        if ended:
+            self._concurrency.look(self.runs.values())
 
     # --- what the store does not take ----------------------------------------------------------------------------------
 
@@ -285,6 +302,7 @@ class TurnTaker:
     def keep_leases(self) -> None:
         """Extend the leases; what another process has taken over is given up."""
         held = self._tenure.renew()
+        self._concurrency.look(self.runs.values())
         if held is not None:
             for run in [run for run in self.runs.values() if run.id not in held]:
                 self.lose(run, OwnershipLost({run.id}))
@@ -293,6 +311,7 @@ class TurnTaker:
         """Give an execution up: what is in memory and what is in the store may differ. The store's is the truth."""
         self.runs.pop(run.id, None)
         self._carry.forget(run)
+        self._concurrency.left(run)
         run.end(self._named(run, error) if isinstance(error, OwnershipLost) else error)
 
     def _named(self, run: Run, error: OwnershipLost) -> OwnershipLost:

@@ -12,7 +12,7 @@ from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFin
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
-from yamlflow_nb.orchestration import items
+from yamlflow_nb.orchestration import items, room
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
@@ -33,14 +33,15 @@ def start_ready(state: ExecutionState) -> None:
         run = state.order[index]
         if item == ITERATION:
             if run.state == "running":
-                start_attempt(state, run, run, None)
+                room.start(state, run, None, start_attempt)
         elif item is not None:
             items.feed(state, run, start_attempt)
         elif run.state == "queued":
-            _start_node(state, run)
+            room.start(state, run, None, start_node)
 
 
-def _start_node(state: ExecutionState, run: NodeRun) -> None:
+def start_node(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
+    """A queued node runs: its first attempt, or its first items."""
     state.move(run, "running")
     if run.started_at is None:
         run.started_at = state.now

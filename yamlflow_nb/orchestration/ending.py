@@ -24,17 +24,19 @@ REASONS = {
     "timeout": "timeout",
     "onFailure": "onFailure",
     "expression": "expression",
+    "concurrency": "cancelled",
 }
 """What ended the execution early → the reason given to its nodes."""
 
 
 def halt(state: ExecutionState, cause: str, everything: bool = False) -> None:
     """Stop early: pending nodes are skipped and active ones cancelled, but not finally and ``always`` nodes (unless
-    ``everything``). A stop ends a pause: what is still to run must be able to."""
+    ``everything``). A stop ends a pause: what is still to run must be able to. Of an execution that was held nothing runs."""
     reason = REASONS[cause]
     if state.halted is None or REASONS[cause] == "cancelled":
         state.halted = cause
-    state.paused = False
+    everything = everything or state.held
+    state.paused = state.held = False
     for run in state.order:
         if not everything and (run.planned.is_finally or run.planned.always):
             continue
@@ -84,6 +86,8 @@ def _begin_finishing(state: ExecutionState) -> None:
 
 def outcome(state: ExecutionState) -> str:
     """The final state as it stands."""
+    if state.refused is not None:
+        return state.refused.status
     if state.halted in ("cancelled", "stopWhen"):
         return "cancelled"
     failed = any(run.state == "failed" and not run.ignored for run in state.order)

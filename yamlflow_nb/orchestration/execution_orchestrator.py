@@ -14,8 +14,11 @@ from yamlflow_nb.domain.event import (
     Forked,
     InterruptionAnswered,
     PauseRequested,
+    PlaceGranted,
+    PlaceRefused,
     ResumeRequested,
     RetryRequested,
+    RoomGranted,
     SkipRequested,
     Started,
     TakenOver,
@@ -29,7 +32,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, reuse, rounds
+from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, place, reuse, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -66,6 +69,7 @@ def _start(state: ExecutionState, fact: Started) -> None:
         return
     state.begin(fact.inputs, fact.system, fact.at, {"rerun_of": fact.origin} if fact.origin else {})
     state.origin, state.fresh = fact.origin, fact.fresh
+    place.begin(state, fact.held, fact.at)
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
 
@@ -90,6 +94,14 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         items.due(state, run, item)
     elif run.state == "retrying":
         passes.queue(state, run)
+
+
+def _start_with_room(state: ExecutionState, fact: RoomGranted) -> None:
+    found = room.granted(state, fact.node, fact.item)
+    if found is not None:
+        run, slot = found
+        start = attempts.start_node if run.state == "queued" else attempts.start_attempt
+        start(state, run, slot, fact.item)
 
 
 def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
@@ -127,6 +139,7 @@ def _resume(state: ExecutionState, fact: ResumeRequested) -> None:
     if state.paused:
         state.paused = False
         _pipeline_event(state, "resumed", {"by": fact.by} if fact.by else {})
+        room.ask_again(state)
 
 
 def _pipeline_event(state: ExecutionState, event: str, payload: Mapping[str, Any]) -> None:
@@ -169,6 +182,9 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     VariableSet: _set_variable,
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
+    RoomGranted: _start_with_room,
+    PlaceGranted: place.grant,
+    PlaceRefused: place.refuse,
 }
 """One row a fact."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.event import AttemptKey
+from yamlflow_nb.domain.event import AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
 from yamlflow_nb.orchestration.event_manager import EventLog
 from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
@@ -187,6 +187,13 @@ class ExecutionState:
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
+        self.held = False
+        """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
+        self.refused: PlaceRefused | None = None
+        self.rationed = False
+        """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
+        self.room_asked: dict[tuple[str, int | None], None] = {}
+        """Nodes and items that wait for room."""
         self.system: dict[str, Any] = {}
         self.scripted: frozenset[str] = frozenset()
         self.evaluate_gate: Callable[[ExecutionState, int], int] | None = None
@@ -201,7 +208,7 @@ class ExecutionState:
             return self.ended
         if self.paused:
             return "paused"
-        return "waiting" if self.begun and self.active == self.open else "running"
+        return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
 
     def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], at: float, told: Mapping[str, Any]) -> None:
         """The first fact: inputs and ``system.*`` are there, ``pipeline.started`` is stored; ``told`` stands in it too."""
@@ -213,8 +220,6 @@ class ExecutionState:
         self.turn.variables.extend(("system", name, value) for name, value in system.items())
         self.store("pipeline", "started", {"inputs": dict(inputs), **told})
         self.pipeline_events.add("started")
-        if self.plan.timeout:
-            self.set_timer("pipeline", None, None, at + self.plan.timeout)
 
     # --- recording -------------------------------------------------------------------------------------------------
 
@@ -311,7 +316,9 @@ class ExecutionState:
             self.names_changed(node_id)
 
     def stop_work(self, run: NodeRun, reason: str) -> None:
-        """Interrupt every attempt of a node and forget its timers."""
+        """Interrupt every attempt of a node, and forget its timers and what room it asked for."""
+        for asked in [asked for asked in self.room_asked if asked[0] == run.planned.id]:
+            del self.room_asked[asked]
         if run.attempt is not None:
             self.decide(StopTask(run.attempt, reason))
             run.attempt = None

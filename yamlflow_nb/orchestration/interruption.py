@@ -6,7 +6,7 @@ from typing import Any
 
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
-from yamlflow_nb.orchestration import items, passes
+from yamlflow_nb.orchestration import items, passes, place, room
 from yamlflow_nb.orchestration.attempts import fail_attempt
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
@@ -30,6 +30,8 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
     if not state.finishing:
         state.pipeline_events.add("resumed")
         state.settle("pipeline", "resumed", TRUE)
+    room.ask_again(state)
+    place.hold_again(state)
     for run, item, slot, key in found:
         _interrupt(state, run, slot, item, key)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.orchestration import room
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, ItemRun, NodeRun
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.lifecycle import COMPLETED_EVENTS
@@ -55,7 +56,7 @@ def feed(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> No
         if item.started_at is None:
             item.started_at = state.now
         fan.active += 1
-        start_attempt(state, run, item, index)
+        room.start(state, run, index, start_attempt)
 
 
 def step_back(state: ExecutionState, run: NodeRun) -> None:
@@ -89,6 +90,9 @@ def fail(state: ExecutionState, run: NodeRun, index: int, reason: str, diagnosti
     fan.failed += 1
     if fan.failed > _tolerated(run, len(fan.items)):
         fan.stopped = True
+        for waiting in room.let_go(state, run.planned.id):
+            fan.runs[waiting].state = "pending"
+            fan.active -= 1
     _leave(state, run, fan)
 
 

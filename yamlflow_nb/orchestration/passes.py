@@ -29,6 +29,8 @@ def advance(state: ExecutionState) -> None:
     while state.ended is None:
         while dirty:
             _pass(state)
+        if state.held:
+            return
         if state.ready and not state.paused:
             attempts.start_ready(state)
         elif not dirty and not (state.active == 0 and ending.approach(state)):

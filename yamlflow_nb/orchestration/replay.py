@@ -25,6 +25,7 @@ class Replay:
     def __init__(self, plan: ExecutionPlan, execution_id: str, scripted: frozenset[str] = frozenset()) -> None:
         self.state: ExecutionState = new_execution(plan, execution_id)
         self.state.scripted = scripted
+        self.state.rationed = True
         self.timers: dict[str, SetTimer] = {}
         self.variables: dict[str, Any] = {}
         self.facts = 0

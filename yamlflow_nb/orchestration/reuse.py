@@ -10,15 +10,22 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Path
 from yamlflow_nb.domain.event import Forked
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
+from yamlflow_nb.domain.typed_json import dumps, loads
+from yamlflow_nb.orchestration import place
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, ItemRun, NodeRun
-from yamlflow_nb.orchestration.lifecycle import TERMINAL
+from yamlflow_nb.orchestration.lifecycle import TERMINAL, ending_events
 from yamlflow_nb.orchestration.rounds import SKIPPED_BY_A_STOP, rebuild_truth
 from yamlflow_nb.planning.dependencies import dependants, named_by
 
-_PLAIN = (
-    "state", "reason", "started_at", "finished_at", "outputs", "failed_outputs", "error_type", "ignored", "iterations_done", "why",
-)  # fmt: skip
-_PLAIN_OF_ITEM = ("state", "reason", "started_at", "outputs", "failed_outputs", "error_type", "number")
+_DEFAULTS: dict[str, Any] = {
+    "reason": None, "outputs": {}, "failed_outputs": {}, "error_type": "", "ignored": False, "iterations_done": 0, "why": None,
+    "cached": None, "event_payloads": None,
+}  # fmt: skip
+"""Of a node: what is told where it is another."""
+_DEFAULTS_OF_ITEM: dict[str, Any] = {
+    "state": "pending", "reason": None, "started_at": None, "outputs": {}, "failed_outputs": {}, "error_type": "", "number": 0,
+    "cached": None,
+}  # fmt: skip
 
 
 def running_anew(
@@ -47,23 +54,35 @@ def _has_result(state: ExecutionState, run: NodeRun) -> bool:
     return not (run.state == "failed" and state.halted == "onFailure" and run.planned.on_failure == "stop")
 
 
-def result_of(run: NodeRun, execution_id: str) -> dict[str, Any]:
-    """What a node came to, as it can be stored; ``execution_id`` is where, unless it was taken over there already."""
-    told: dict[str, Any] = {name: getattr(run, name) for name in _PLAIN}
-    told |= {"from": run.reused or execution_id, "attempts": run.attempts, "ending": list(run.ending), "extra": list(run.extra)}
-    told |= {"payloads": run.event_payloads, "cached": run.cached, "error": _told(run.error)}
-    told["fan"] = None if run.fan is None else _fan_told(run.fan)
-    return told
+def result_of(run: NodeRun, execution_id: str, outputs: Mapping[str, Any] | None = None) -> str:
+    """What a node came to, as one line of typed JSON: of a thousand most came to little. ``execution_id`` is where, unless it was
+    taken over there already; ``outputs`` are those that it is to have instead of its own."""
+    told: dict[str, Any] = {"from": run.reused or execution_id, "state": run.state, "attempts": run.attempts}
+    told |= {"started_at": run.started_at, "finished_at": run.finished_at}
+    told |= {name: value for name, default in _DEFAULTS.items() if (value := getattr(run, name)) != default}
+    if outputs is not None:
+        told["outputs"] = dict(outputs)
+    if run.ending != ending_events(run.state, run.reason):
+        told["ending"] = list(run.ending)
+    if run.extra and run.extra != ["started"]:
+        told["extra"] = run.extra
+    if run.error is not None:
+        told["error"] = _told(run.error)
+    if run.fan is not None:
+        told["fan"] = _fan_told(run.fan)
+    return dumps(told)
 
 
 def _fan_told(fan: Fan) -> dict[str, Any]:
-    runs = [{name: getattr(one, name) for name in _PLAIN_OF_ITEM} | {"error": _told(one.error)} for one in fan.runs]
+    runs = [
+        {name: value for name, default in _DEFAULTS_OF_ITEM.items() if (value := getattr(one, name)) != default}
+        | ({} if one.error is None else {"error": _told(one.error)})
+        for one in fan.runs
+    ]
     return {"items": fan.items, "runs": runs, "concluded": fan.concluded}
 
 
-def _told(error: Diagnostic | None) -> dict[str, Any] | None:
-    if error is None:
-        return None
+def _told(error: Diagnostic) -> dict[str, Any]:
     return {"code": error.code, "message": error.message, "hint": error.hint}
 
 
@@ -73,8 +92,9 @@ def begin_with(state: ExecutionState, fact: Forked) -> None:
         return
     state.begin(fact.inputs, fact.system, fact.at, {"forked_from": fact.origin} | ({"by": fact.by} if fact.by else {}))
     state.origin, state.fresh, state.insisted = fact.origin, fact.fresh, frozenset(fact.changed)
+    place.begin(state, fact.held, fact.at)
     for name, result in fact.reused.items():
-        _take_over(state, state.nodes[name], result, fact)
+        _take_over(state, state.nodes[name], loads(result), fact)
     for name, payload in fact.custom.items():
         state.store("custom", name, {**payload, "reused_from": fact.origin})
         state.custom[name] = dict(payload)
@@ -88,14 +108,15 @@ def begin_with(state: ExecutionState, fact: Forked) -> None:
 
 def _take_over(state: ExecutionState, run: NodeRun, result: Mapping[str, Any], fact: Forked) -> None:
     """One node as it ended there. What it had emitted is stored here too; it did not start here."""
-    for name in _PLAIN:
-        setattr(run, name, result[name])
-    run.reused = str(result["from"])
-    run.ending, run.extra = tuple(result["ending"]), list(result["extra"])
-    run.event_payloads, run.cached = result["payloads"], result["cached"]
-    run.number = result["attempts"]
-    run.error = None if result["error"] is None else Diagnostic(severity="error", **result["error"])
-    run.fan = None if result["fan"] is None else _fan_of(result["fan"])
+    run.state, run.started_at, run.finished_at = result["state"], result["started_at"], result["finished_at"]
+    for name in _DEFAULTS:
+        if name in result:
+            setattr(run, name, result[name])
+    run.reused, run.number = str(result["from"]), result["attempts"]
+    run.ending = tuple(result.get("ending") or ending_events(run.state, run.reason))
+    run.extra = list(result.get("extra") or (["started"] if run.started_at is not None else []))
+    run.error = _error_of(result)
+    run.fan = _fan_of(result["fan"]) if "fan" in result else None
     node = run.planned.id
     told: dict[str, Any] = {"reused_from": run.reused}
     if set_here := sorted(name for name in fact.changed if name.startswith(f"{node}.")):
@@ -122,7 +143,12 @@ def _fan_of(told: Mapping[str, Any]) -> Fan:
 
 def _item_of(told: Mapping[str, Any]) -> ItemRun:
     item = ItemRun()
-    for name in _PLAIN_OF_ITEM:
-        setattr(item, name, told[name])
-    item.error = None if told["error"] is None else Diagnostic(severity="error", **told["error"])
+    for name in _DEFAULTS_OF_ITEM:
+        if name in told:
+            setattr(item, name, told[name])
+    item.error = _error_of(told)
     return item
+
+
+def _error_of(told: Mapping[str, Any]) -> Diagnostic | None:
+    return Diagnostic(severity="error", **told["error"]) if "error" in told else None

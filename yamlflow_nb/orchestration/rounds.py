@@ -5,6 +5,7 @@ from __future__ import annotations
 from yamlflow_nb.domain.event import RetryRequested
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN
 from yamlflow_nb.domain.expression import ValueAtom
+from yamlflow_nb.orchestration import place
 from yamlflow_nb.orchestration.execution_state import ExecutionState, Fan, NodeRun
 from yamlflow_nb.orchestration.explanation import Weigher
 from yamlflow_nb.orchestration.judgement import weigher
@@ -27,14 +28,16 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
         state.variables.drop_scope(f"custom.{name}")
     state.variables.scopes.get("system", {}).pop("outcome", None)
     state.variables.set_one("system", "round", state.round, None, fact.at)
-    state.outputs, state.custom = {}, {}
+    state.outputs, state.custom, state.refused = {}, {}, None
     state.pipeline_events = {"started"}
     for name in again:
         _reset(state, state.nodes[name], fact.failed_items)
     state.active = state.open = 0
     state.ready.clear()
+    state.room_asked.clear()
     rebuild_truth(state)
-    if state.plan.timeout:
+    place.hold_again(state)
+    if state.plan.timeout and not state.held:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
     for name in again:
         state.turn.changed[name] = None

@@ -8,6 +8,7 @@ from functools import partial
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, VERDICT_NAMES
 from yamlflow_nb.domain.expression import And, NameRead, Not, Or, PatternAtom, Quantified, TriggerExpression, TriggerNode
 from yamlflow_nb.language.problem import Problem
+from yamlflow_nb.orchestration import room
 from yamlflow_nb.orchestration.ending import waits_for
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun, event_verdict
 from yamlflow_nb.orchestration.explanation import Cause, Weigher
@@ -38,9 +39,7 @@ def why(state: ExecutionState, node_id: str) -> str:
         lines.append(f"decided by: {', '.join(dict.fromkeys(decided))}")
     if run.reused:
         lines.append(f"it did not run here: its result is that of {run.reused}")
-    told = told_by_cache(run)
-    if told is not None:
-        lines.append(told)
+    lines += [line for line in (told_by_cache(run), room.told(state, run)) if line]
     if run.why:
         lines.append(f"because: {run.why}")
     if planned.skip is not None:

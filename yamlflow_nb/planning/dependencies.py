@@ -67,7 +67,7 @@ def dependants(plan: ExecutionPlan, changed_nodes: Iterable[str], changed_names:
         for path in named_by(node, plan):
             if path[0] in plan.index:
                 followers.setdefault(str(path[0]), []).append(node.id)
-            if any(_meets(path, name) for name in names):
+            if names and any(_meets(path, name) for name in names):
                 found.add(node.id)
         if node.is_finally:
             found.add(node.id)

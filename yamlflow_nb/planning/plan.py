@@ -8,6 +8,7 @@ from typing import Any
 from yamlflow_nb.domain.execution_plan import PIPELINE, SKIP, START, STOP, ExecutionPlan, PlannedNode
 from yamlflow_nb.domain.expression import BoundTemplate, NameRead, NodeExpressions, Template, TriggerExpression
 from yamlflow_nb.domain.pipeline_definition import NodeDefinition, PipelineDefinition, Retry
+from yamlflow_nb.domain.pool import DEFAULT_POOL, Demand, amount
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.language.derivation import starts_of
@@ -117,6 +118,7 @@ def _planned(
         repeat=setting("repeat"),
         on_interrupt=setting("onInterrupt") or _on_interrupt(task_type, fields),
         priority=setting("priority") or 0,
+        demand=_demand(resources) if (resources := setting("resources")) else None,
         emits=frozenset(emits) if (emits := setting("emits")) else _NOTHING,
         waits=task_type.waits if task_type is not None else None,
         awaited=("custom", awaited.removeprefix("custom.")) if isinstance(awaited, str) else None,
@@ -143,6 +145,10 @@ def _on_interrupt(task_type: TaskType | None, fields: Mapping[str, Any]) -> str:
     if task_type is None:
         return "ask"
     return "retry" if task_type.repeatable is not None and task_type.repeatable(fields) else task_type.on_interrupt
+
+
+def _demand(resources: Mapping[str, Any]) -> Demand:
+    return Demand(resources.get("pool", DEFAULT_POOL), resources.get("slots", 1), amount(resources.get("memory", 0)))
 
 
 def _outputs(task: TaskDefinition | None, own: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.used_files import changed_files
-from yamlflow_nb.orchestration.execution_state import ExecutionState
+from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.reuse import result_of, running_anew
 from yamlflow_nb.planning.written_out import written_out
@@ -20,7 +20,7 @@ from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk
 from yamlflow_nb.services.fitting_command import check_node, checked_value
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
-from yamlflow_nb.services.records import new_record, system_names
+from yamlflow_nb.services.records import held, new_record, system_names
 
 _INPUT = "pipeline.input."
 
@@ -57,16 +57,14 @@ def fork(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str, 
         _check_change(run, plan, wanted, names, nodes)
         anew = running_anew(state, plan, nodes, names)
         _check_outputs_stay(given, anew)
-        reused = {one.planned.id: result_of(one, run.id) for one in state.order if one.planned.id in plan.index}
-        reused = {name: result for name, result in reused.items() if name not in anew}
-        for name, value in given.items():
-            node, _, output = name.partition(".")
-            if not name.startswith(_INPUT):
-                reused[node] = {**reused[node], "outputs": {**reused[node]["outputs"], output: value}}
+        kept = [one for one in state.order if one.planned.id in plan.index and one.planned.id not in anew]
+        reused = {one.planned.id: result_of(one, run.id, _outputs(one, given)) for one in kept}
         custom = {name: dict(payload) for name, payload in state.custom.items()}
     now = desk.now()
-    record = new_record(plan.definition, source, inputs, now, by)
-    fact = Forked(now, inputs, system_names(record), run.id, reused, custom, tuple(sorted({*given, *wanted.at})), by, wanted.fresh)
+    record = new_record(plan.definition, source, inputs, now, by, run.record.definition_hash if plan is run.plan else None)
+    changed = tuple(sorted({*given, *wanted.at}))
+    waits = held(plan.definition)
+    fact = Forked(now, inputs, system_names(record), run.id, reused, custom, changed, by, waits, wanted.fresh)
     return desk.begin(record, plan, fact, namespace)
 
 
@@ -77,8 +75,15 @@ def rerun(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str,
         source, plan = _definition(desk, run, wanted)
         inputs = _inputs(run.state, plan.definition, {})
     now = desk.now()
-    record = new_record(plan.definition, source, inputs, now, by)
-    return desk.begin(record, plan, Started(now, inputs, system_names(record), run.id, wanted.fresh), namespace)
+    record = new_record(plan.definition, source, inputs, now, by, run.record.definition_hash if plan is run.plan else None)
+    fact = Started(now, inputs, system_names(record), held(plan.definition), run.id, wanted.fresh)
+    return desk.begin(record, plan, fact, namespace)
+
+
+def _outputs(node: NodeRun, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The outputs of a node with those that were set; None where none was."""
+    own = {name.partition(".")[2]: value for name, value in given.items() if name.startswith(f"{node.planned.id}.")}
+    return {**node.outputs, **own} if own else None
 
 
 def _definition(desk: Desk, run: Run, wanted: Wanted) -> tuple[PipelineSource, ExecutionPlan]:

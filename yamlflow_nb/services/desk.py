@@ -17,11 +17,15 @@ from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
 from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
+from yamlflow_nb.infrastructure.configuration import ConfigurationError
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import host_of, told
 from yamlflow_nb.loop.kernel_loop import KernelLoop
+from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.resume import Follower, compare, read_back
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
+from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.replay import Replay
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.pipeline_service import PipelineService
@@ -52,8 +56,18 @@ class Desk:
     def begin(
         self, record: ExecutionRecord, plan: ExecutionPlan, fact: Started | Forked, namespace: Mapping[str, Any] | None
     ) -> Run:
-        """A new execution, driven by this process; it is in the store when this returns."""
+        """A new execution, driven by this process; it is in the store when this returns. Raises ``CommandError`` (YF738, YF739)."""
+        self.check_pools(plan, Path(record.folder))
         return self._loop.start(record, plan, fact, namespace=namespace)
+
+    def check_pools(self, plan: ExecutionPlan, folder: Path) -> None:
+        """Raises ``CommandError`` where a node needs more than any pool has (YF738), or the pools cannot be read (YF739)."""
+        try:
+            problem = next(iter(self._loop.pools.problems(plan, folder)), None)
+        except ConfigurationError as error:
+            raise CommandError("YF739", str(error)) from None
+        if problem is not None:
+            raise CommandError("YF738", *problem)
 
     def plan_of(self, source: PipelineSource) -> ExecutionPlan:
         """The plan of a text. Raises ``DefinitionError``."""
@@ -64,6 +78,10 @@ class Desk:
     def driven_here(self, execution_id: str) -> Run | None:
         """The execution where this process drives it."""
         return self._loop.run(execution_id)
+
+    def is_driven(self, record: ExecutionRecord) -> bool:
+        """Whether any process drives it now."""
+        return self._loop.tenure.may_be_driven(record.owner, record.expires_at)
 
     def seen(self, execution_id: str, status: str, reason: str | None) -> tuple[str, str | None]:
         """Status and reason of one that is not driven here, as others see it."""
@@ -81,7 +99,8 @@ class Desk:
             return status, reason
         if standing.reason == QUARANTINED:
             return "paused", QUARANTINED
-        return (status, reason) if self._loop.tenure.is_driven(standing) else ("interrupted", reason)
+        waits = standing.owner is None and standing.reason == WORKER
+        return (status, reason) if waits or self._loop.tenure.is_driven(standing) else ("interrupted", reason)
 
     # --- commands --------------------------------------------------------------------------------------------------
 
@@ -141,6 +160,16 @@ class Desk:
         except UnreadableRecord:
             self._set_aside(record.id)
             raise
+
+    def leave(self, record: ExecutionRecord, plan: ExecutionPlan, started: Started) -> None:
+        """Write an execution that this process does not drive: it waits for a worker. Raises what the store raises."""
+        state = new_execution(plan, record.id)
+        state.scripted, state.rationed = self._loop.scripted(plan), True
+        draft = Draft(Run(record, state), created=record)
+        draft.add(started, decide(state, started)[1], counted=True)
+        commit = draft.commit(started.at)
+        assert commit is not None
+        self._repository.commit([commit])
 
     def take_over(
         self,

@@ -25,6 +25,8 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.place import REASON as QUEUED
+from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.branching import Wanted, fork, rerun
@@ -229,7 +231,7 @@ class Execution:
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = self.version
-            if self._current().is_over or (or_waiting and self.status in ("waiting", "paused")):
+            if self._current().is_over or (or_waiting and self._needs_somebody):
                 break
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
@@ -246,6 +248,12 @@ class Execution:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
         return self
 
+    @property
+    def _needs_somebody(self) -> bool:
+        """Whether it stands still until a person or an event moves it. One that is only queued moves by itself."""
+        status, reason = self._standing()
+        return status in ("waiting", "paused") and reason not in (QUEUED, WORKER)
+
     def changes(self, every: float = 1.0, *, stay: bool = False) -> Iterator[dict[str, Any]]:
         """How it stands (``brief``) at each change, and at least every so many seconds, until it has ended, or, unless ``stay``,
         only people or events can move it. A pause is no end: whoever paused it will let it go on. Raises as ``wait`` does."""
@@ -253,7 +261,8 @@ class Execution:
             seen = self.version
             now = self.brief()
             yield now
-            if self._run.is_over or now["reason"] == QUARANTINED or (now["status"] == "waiting" and not stay):
+            moves = now["status"] != "waiting" or now["reason"] in (QUEUED, WORKER)
+            if self._run.is_over or now["reason"] == QUARANTINED or not (moves or stay):
                 break
             self.wait_for_change(seen, every)
             self._raise_if_abandoned()
@@ -422,9 +431,12 @@ class Execution:
             raise set_aside(self.id)
         if status in ("completed", "failed", "cancelled"):
             raise ended(self.id, status)
-        if status == "interrupted" and here:
+        unclaimed = status == "waiting" and reason == WORKER and self._follower is not None
+        if here and (status == "interrupted" or (unclaimed and isinstance(fact, CancelRequested))):
             self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, then=[fact]), None
             return self
+        if unclaimed:
+            raise CommandError("YF722", f"`{self.id}` waits for a worker", "yamlflow worker drives it; yamlflow cancel ends it")
         if status == "interrupted":
             raise interrupted(self.id)
         self._desk.tell(self.id, fact)
@@ -434,6 +446,11 @@ class Execution:
     def _only_waited(self) -> bool:
         """Nothing was at work when its process ended, so going on with it repeats nothing."""
         return self._current().state.status == "waiting"
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only so many executions of its pipeline run at once (``concurrency``)."""
+        return self._run.plan.definition.concurrency is not None
 
     @property
     def is_driven_here(self) -> bool:

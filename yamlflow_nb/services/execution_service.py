@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from yamlflow_nb.domain.decision import StoredEvent
-from yamlflow_nb.domain.event import Started
+from yamlflow_nb.domain.event import PlaceGranted, Started
+from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
@@ -24,7 +26,7 @@ from yamlflow_nb.services.difference import Difference
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.pipeline_service import PipelineService
 from yamlflow_nb.services.pipeline_source import Source, read_source, this_project
-from yamlflow_nb.services.records import new_record, system_names
+from yamlflow_nb.services.records import held, new_record, system_names
 
 _NEWEST = 1000
 
@@ -54,29 +56,41 @@ class ExecutionService:
         initiator: str | None = None,
         idempotency_key: str | None = None,
         fresh: bool = False,
+        where: Literal["here", "worker"] = "here",
     ) -> Execution:
         """A new execution; it is in the store when this returns.
 
         ``name`` is what messages call the text (``<cell>``), ``folder`` what its paths count from, ``namespace`` where
         ``function: name`` of python tasks looks (a kernel's variables). An ``idempotency_key`` given before brings the
-        execution that was started under it. ``fresh``: nothing is taken from the cache.
-        Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
+        execution that was started under it. ``fresh``: nothing is taken from the cache. ``where="worker"``: not this process
+        drives it, but the next ``yamlflow worker`` on this store, so that it outlives this one. Raises ``DefinitionError``,
+        ``InputError``, ``CommandError`` (YF721).
         """
         text = read_source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
         values = accepted_inputs(definition, inputs or {})
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
             return self._same(idempotency_key, definition, values, wait)
+        plan = self._pipelines.plan(definition)
+        self._desk.check_pools(plan, text.folder)
         now = self._loop.now()
         record = new_record(definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        started = Started(now, values, system_names(record), fresh=fresh)
+        started = Started(now, values, system_names(record), held(definition), fresh=fresh)
         try:
-            run = self._desk.begin(record, self._pipelines.plan(definition), started, namespace)
+            if where == "worker":
+                return self._left_to_worker(record, plan, started, wait)
+            run = self._desk.begin(record, plan, started, namespace)
         except KeyTaken:  # by another process, between the look and the start
             return self._same(str(idempotency_key), definition, values, wait)
         execution = Execution(run, self._desk)
         self._handles[record.id] = execution
+        return execution.wait() if wait else execution
+
+    def _left_to_worker(self, record: ExecutionRecord, plan: ExecutionPlan, started: Started, wait: bool) -> Execution:
+        record.for_worker = True
+        self._desk.leave(record, plan, replace(started, held="worker"))
+        execution = self.get(record.id)
         return execution.wait() if wait else execution
 
     def _same(self, key: str, definition: PipelineDefinition, values: Mapping[str, Any], wait: bool) -> Execution:
@@ -195,6 +209,17 @@ class ExecutionService:
     def resume(self, execution_id: str | None = None, *, force: bool = False, take_over: bool = False) -> Execution:
         """Go on after a pause, or take over what nobody drives any more; without an id the one that is interrupted."""
         return self.meant("resume", execution_id).resume(force=force, take_over=take_over)
+
+    def take_for_worker(self, record: ExecutionRecord) -> Execution | None:
+        """Drive an execution that waits for a worker, or whose worker is gone; None where somebody drives it. Raises
+        ``CommandError``, ``StoreError``."""
+        if self._desk.is_driven(record):
+            return None
+        limited = self.get(record.id).is_limited
+        then = [] if limited else [PlaceGranted(self._loop.now())]
+        run = self._desk.take_over(record.id, None, False, None, then=then)
+        self._handles[record.id] = execution = Execution(run, self._desk)
+        return execution
 
     def answer(self, node: str, answer: Literal["retry", "fail"], execution_id: str | None = None) -> Execution:
         """Say what becomes of a node's interrupted attempt."""

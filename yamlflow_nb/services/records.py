@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
@@ -13,14 +13,19 @@ from yamlflow_nb.services.pipeline_source import PipelineSource, project_of
 
 
 def new_record(
-    definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
+    definition: PipelineDefinition,
+    text: PipelineSource,
+    values: Mapping[str, Any],
+    now: float,
+    initiator: str,
+    content_hash: str | None = None,
 ) -> ExecutionRecord:
-    """The record of an execution that begins now."""
+    """The record of an execution that begins now; ``content_hash`` where it is known already."""
     return ExecutionRecord(
         id=_new_id(now),
         pipeline=definition.name,
         version=definition.version,
-        definition_hash=definition.content_hash,
+        definition_hash=content_hash or definition.content_hash,
         definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
         source_name=text.name,
         folder=str(text.folder),
@@ -31,6 +36,11 @@ def new_record(
         initiator=initiator,
         created_at=now,
     )
+
+
+def held(definition: PipelineDefinition) -> Literal["", "concurrency"]:
+    """Whether an execution has to wait for its place before anything of it starts."""
+    return "" if definition.concurrency is None else "concurrency"
 
 
 def system_names(record: ExecutionRecord) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
+from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
@@ -27,6 +28,14 @@ class _Kept:
     events: list[StoredEvent] = field(default_factory=list)
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Place:
+    """Of one execution among those of a key: taken, or stood in line for."""
+
+    key: str
+    taken: bool = False
 
 
 class MemoryBell:
@@ -61,6 +70,7 @@ class InMemoryRepository:
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
         self._cached: list[CachedResult] = []
+        self._places: dict[str, _Place] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
 
@@ -120,6 +130,10 @@ class InMemoryRepository:
             found = [replace(kept.record) for kept in self._kept.values() if project in (None, kept.record.project)]
         found.reverse()
         return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        found = [record for record in self.executions(limit=len(self._kept)) if record.for_worker and record.finished_at is None]
+        return sorted(found, key=lambda record: record.created_at)
 
     def started_under(self, idempotency_key: str) -> str | None:
         with self._lock:
@@ -197,6 +211,30 @@ class InMemoryRepository:
             if record.epoch != epoch:
                 return
             record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
+
+    # --- places ------------------------------------------------------------------------------------------------------
+
+    def take_place(self, execution_id: str, key: str, limit: int, is_driven: Callable[[str | None, float], bool]) -> PlaceAnswer:
+        with self._lock:
+            own = self._places.setdefault(execution_id, _Place(key))
+            holders: list[str] = []
+            ahead, mine = 0, False
+            for name, place in self._places.items():
+                record = self._kept[name].record
+                if name == execution_id:
+                    mine = True
+                elif place.key == key and record.finished_at is None and is_driven(record.owner, record.expires_at):
+                    holders += [name] if place.taken else []
+                    ahead += not place.taken and not mine
+            own.taken = own.taken or len(holders) + ahead < limit
+            return PlaceAnswer(own.taken, tuple(holders))
+
+    def leave_place(self, execution_id: str) -> tuple[str, ...]:
+        with self._lock:
+            left = self._places.pop(execution_id, None)
+            waiting = [name for name, place in self._places.items() if left is not None and place.key == left.key]
+            records = [self._kept[name].record for name in waiting if not self._places[name].taken]
+            return tuple(dict.fromkeys(record.ring for record in records if record.ring and record.finished_at is None))
 
     # --- requests ----------------------------------------------------------------------------------------------------
 

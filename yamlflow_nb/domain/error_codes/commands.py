@@ -146,4 +146,16 @@ CODES: dict[str, ErrorCode] = {
         "yamlflow simulate p.pipeline.yaml --outcomes notes.txt",
         "Write it as --help says.",
     ),
+    "YF738": ErrorCode(
+        "there is no room for the node in any pool",
+        "A node's resources name a pool that is neither the pipeline's nor configured, or ask for more than it has.",
+        "resources: {pool: gpu, slots: 2}",
+        "Give the pool its size in [pools] of yamlflow.toml, or ask for less.",
+    ),
+    "YF739": ErrorCode(
+        "the configuration cannot be read",
+        "yamlflow.toml, or [tool.yamlflow] of pyproject.toml, is no TOML, or a table of it is not of its form.",
+        "",
+        "Correct the file; yamlflow doctor says which one counts.",
+    ),
 }

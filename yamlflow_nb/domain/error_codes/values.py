@@ -54,6 +54,12 @@ CODES: dict[str, ErrorCode] = {
     "YF416": ErrorCode(
         "an attempt was interrupted", "The process that ran it is gone.", "", "Retry; onInterrupt says what happens by itself."
     ),
+    "YF417": ErrorCode(
+        "as many executions run as may",
+        "``concurrency.limit`` is reached, and the policy is ``skip`` or ``fail``: the execution ends before it began.",
+        "concurrency: {limit: 1, policy: fail}",
+        "Wait for the others, cancel them, or let them queue: policy: queue.",
+    ),
     "YF430": ErrorCode("an input is missing", "The pipeline declares it without a default.", "", "Give it, or declare a default."),
     "YF431": ErrorCode(
         "an input is unknown", "The pipeline does not declare it; a typo would pass silently.", "", "Use a declared name."

@@ -10,13 +10,14 @@ from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.cache import Cache, CachedResult
 from yamlflow_nb.domain.ports.leases import Leases
+from yamlflow_nb.domain.ports.places import Places
 from yamlflow_nb.domain.ports.requests import Requests
 
 
 @dataclass
 class ExecutionRecord:
     """One execution as the store lists it. Times are seconds since the epoch. ``owner``, ``epoch`` and ``expires_at`` are its
-    lease; ``ring`` is where the owner can be rung."""
+    lease; ``ring`` is where the owner can be rung. ``for_worker``: a worker drives it, none of those who look at it."""
 
     id: str
     pipeline: str
@@ -39,6 +40,7 @@ class ExecutionRecord:
     epoch: int = 0
     expires_at: float = 0.0
     ring: str | None = None
+    for_worker: bool = False
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Commit:
     cached: Sequence[CachedResult] = ()
 
 
-class Repository(Leases, Requests, Cache, Protocol):
+class Repository(Leases, Places, Requests, Cache, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.
@@ -93,6 +95,9 @@ class Repository(Leases, Requests, Cache, Protocol):
     def execution(self, execution_id: str) -> ExecutionRecord | None: ...
 
     def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]: ...
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        """Those that have not ended and that a worker is to drive, oldest first."""
 
     def started_under(self, idempotency_key: str) -> str | None:
         """The execution that was started under a key, or None."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from yamlflow_nb.domain.pool import PoolSize
+
 
 class Settings(Protocol):
     """``folder`` is the definition's: the nearest configuration above it counts."""
@@ -18,6 +20,9 @@ class Settings(Protocol):
 
     def secret(self, folder: Path, name: str) -> str | None:
         """A secret's value; None where there is none of this name."""
+
+    def pools(self, folder: Path) -> Mapping[str, PoolSize]:
+        """The pools of this machine by name."""
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         """The modules from which functions of python tasks may come; None where any may."""
@@ -34,6 +39,9 @@ class NoSettings:
 
     def secret(self, folder: Path, name: str) -> str | None:
         return None
+
+    def pools(self, folder: Path) -> Mapping[str, PoolSize]:
+        return {}
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         return None

@@ -16,6 +16,7 @@ _KINDS: dict[str, type] = {
         event.Started, event.Forked, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting,
         event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
         event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
+        event.RoomGranted, event.PlaceGranted, event.PlaceRefused,
     )
 }  # fmt: skip
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}

@@ -71,6 +71,13 @@ CREATE TABLE cached (
 CREATE INDEX newest_of_scope ON cached (scope, at DESC);
 """
 
+_PLACES = """
+CREATE TABLE places (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, taken INTEGER NOT NULL);
+CREATE INDEX places_of ON places (key);
+ALTER TABLE executions ADD COLUMN for_worker INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX for_workers ON executions (created_at) WHERE for_worker AND finished_at IS NULL;
+"""
+
 
 def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     def step(connection: sqlite3.Connection) -> None:
@@ -81,7 +88,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_CACHE)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_CACHE)}
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 

@@ -16,6 +16,7 @@ from yamlflow_nb.infrastructure.store.fact_codec import encode
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
     "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring",
+    "for_worker",
 )  # fmt: skip
 _READ = (*_PLAIN, "epoch", "text", "inputs", "outputs")
 COLUMNS = ", ".join(_READ)
@@ -92,6 +93,7 @@ def execution_record(row: Sequence[Any]) -> ExecutionRecord:
     """A row as a record. One that was spoiled is told as set aside: a list must show the others all the same."""
     values = dict(zip(_READ, row))
     values["definition"] = values.pop("text")
+    values["for_worker"] = bool(values["for_worker"])
     sound = values["status"] in STATUSES
     for name in ("inputs", "outputs"):
         try:

@@ -22,6 +22,7 @@ from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, cached_result, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
+from yamlflow_nb.infrastructure.store.sqlite_places import SQLitePlaces
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
@@ -31,7 +32,7 @@ _STAND = (
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLiteRequests):
+class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire.
 
     Raises, here as everywhere, the errors of ``domain.store_error``.
@@ -100,6 +101,10 @@ class SQLiteRepository(SQLiteLeases, SQLiteRequests):
         where, values = ("WHERE project = ?", (project,)) if project is not None else ("", ())
         query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
         return [execution_record(row) for row in self.database.rows(query, *values, limit)]
+
+    def for_workers(self) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE for_worker AND finished_at IS NULL ORDER BY created_at"
+        return [execution_record(row) for row in self.database.rows(query)]
 
     def started_under(self, idempotency_key: str) -> str | None:
         rows = self.database.rows("SELECT id FROM executions WHERE idempotency_key = ?", idempotency_key)
