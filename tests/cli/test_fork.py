@@ -68,3 +68,33 @@ def test_rerun_repeats_all_of_it_with_the_same_inputs_or_the_file_as_it_is_now(f
 def test_diff_of_one_that_comes_from_nowhere_asks_for_two(first: str, said: Said) -> None:
     code, _, err = said("diff", first)
     assert code == 2 and "yamlflow diff A B" in err
+
+
+def test_retry_accepts_what_was_changed_in_the_file_and_lists_what_becomes_of_each_node(place: Path, said: Said) -> None:
+    text = TEXT.replace("s = n + x", "raise ValueError('no')")
+    (place / "sums.yaml").write_text(text, encoding="utf-8")
+    assert said("run", "sums.yaml")[0] == 1
+    added = "  - {id: more, type: python, code: pass, startWhen: 'event:total.completed'}\noutputs:"
+    (place / "sums.yaml").write_text(
+        TEXT.replace('outputs: {s: "{{ total', 'outputs: {s: "{{ total').replace("\noutputs:", f"\n{added}")
+    )
+    code, out, _ = said("retry", "--accept-changes")
+    assert code == 0 and "s = 7" in out
+    assert [" ".join(line.split()) for line in out.splitlines()[:4]] == [
+        "kept load, other",
+        "again total",
+        "added more",
+        "orphaned -",
+    ]
+
+
+@pytest.mark.trust("F70")
+def test_diff_names_the_packages_that_are_others(first: str, place: Path, said: Said) -> None:
+    assert said("rerun", first)[0] == 0
+    newest = json.loads(said("show", "--json")[1])["id"]
+    path = place / "state" / "runs" / newest / "packages.json"
+    versions = json.loads(path.read_text())
+    assert "pydantic" in versions and "python" in versions
+    path.write_text(json.dumps({**versions, "pydantic": "1.0"}))
+    code, out, _ = said("diff", newest)
+    assert code == 1 and f"{versions['pydantic']} → 1.0" in out

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from yamlflow_nb import bootstrap
+from yamlflow_nb.domain.diagnostic import InputError
+from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.execution_service import ExecutionService
 
@@ -171,3 +173,115 @@ def test_a_fork_replays_from_its_own_journal(service: ExecutionService, ledger: 
         record = service._repository.execution(made.id)
         assert record is not None
         assert compare(service._repository, record, read_back(service._repository, made.id, made._run.plan)) == []
+
+
+# --- what a fork takes over -----------------------------------------------------------------------------------------------
+
+ITEMS = """
+name: items
+inputVariables: {month: {type: integer, default: 1}}
+nodes:
+  - id: each
+    type: python
+    forEach: [1, 2, 3]
+    onItemFailure: continue
+    code: |
+      if x == 2: raise ValueError('two')
+      n = x * 10
+    inputBindings: {x: "{{ item }}"}
+    outputs: {n: integer}
+  - id: told
+    type: python
+    code: "r = [n, failed, month]"
+    inputBindings: {n: "{{ each.n }}", failed: "{{ each.run.items.failed_indexes }}", month: "{{ pipeline.input.month }}"}
+    outputs: {r: array}
+"""
+
+
+def test_the_items_of_a_node_are_taken_over_with_their_failures_and_can_be_retried_there(service: ExecutionService) -> None:
+    first = service.start(ITEMS, wait=True)
+    made = first.fork(set={"pipeline.input.month": 4}).wait(60)
+    assert made.nodes["each"].reused == first.id and made.nodes["told"].outputs == {"r": [[10, None, 30], [1], 4]}
+    made.retry(failed_items=True).wait(60)
+    assert made.nodes["each"].reused is None and made.nodes["told"].outputs == {"r": [[10, None, 30], [1], 4]}
+
+
+WAITING = """
+name: waiting
+inputVariables: {month: {type: integer, default: 1}}
+nodes:
+  - {id: gate, type: wait, event: custom.go}
+  - {id: after, type: python, code: "r = rows + month", startWhen: "event:gate.completed", outputs: {r: integer},
+     inputBindings: {rows: "{{ gate.rows }}", month: "{{ pipeline.input.month }}"}}
+  - {id: late, type: python, code: pass, startWhen: "event:custom.later"}
+"""
+
+
+def test_what_was_sent_counts_in_the_fork_and_what_had_not_ended_goes_on_there(service: ExecutionService) -> None:
+    first = service.start(WAITING)
+    first.send_event("go", {"rows": 5})
+    first.wait(60, or_waiting=True)
+    made = first.fork(set={"pipeline.input.month": 3}, at="gate").wait(60, or_waiting=True)
+    assert made.status == "waiting" and made.waiting_for == ["custom.later"] and first.status == "waiting"
+    assert made.nodes["gate"].reused is None and made.nodes["after"].outputs == {"r": 8}
+    made.send_event("later").wait(60)
+    assert made.status == "completed" and first.nodes["late"].state == "pending"
+    first.cancel().wait(60)
+
+
+def test_a_fork_of_a_fork_tells_where_each_result_came_from(service: ExecutionService, ledger: Ledger) -> None:
+    text = """
+name: three
+nodes:
+  - {id: a, type: python, code: "n = 1", outputs: {n: integer}}
+  - {id: b, type: python, code: "m = n + 1", inputBindings: {n: "{{ a.n }}"}, outputs: {m: integer}}
+  - {id: c, type: python, code: "k = m + 1", inputBindings: {m: "{{ b.m }}"}, outputs: {k: integer}}
+"""
+    first = service.start(text, wait=True)
+    second = first.fork(set={"b.m": 7}).wait(60)
+    third = second.fork(at="c").wait(60)
+    assert [third.nodes[name].reused for name in "abc"] == [first.id, first.id, None] and third.origin == second.id
+    assert third.nodes["c"].outputs == {"k": 8} and "its result is that of" in third.why("b")
+    [set_here] = [event for event in second.events if event.type == "b.completed"]
+    assert set_here.payload["set"] == ["b.m"] and set_here.payload["reused_from"] == first.id
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    ({"set": {"a.m": 1}}, "YF728"), ({"set": {"a.n": "text"}}, "YF728"), ({"at": "a", "set": {"a.n": 2}}, "YF733"),
+    ({"at": "nobody"}, "YF704"), ({}, "YF733"), ({"latest": True}, "YF733"),
+])  # fmt: skip
+def test_a_change_that_cannot_be_is_refused_before_anything_starts(
+    service: ExecutionService, change: dict[str, Any], code: str
+) -> None:
+    text = 'name: one\ninputVariables: {k: {type: integer, default: 1}}\nnodes:\n'
+    first = service.start(text + "  - {id: a, type: python, code: 'n = 1', outputs: {n: integer}}", wait=True)
+    with pytest.raises(CommandError, match=code):
+        first.fork(**change)
+    with pytest.raises(InputError):
+        first.fork(set={"pipeline.input.k": "text"})
+    assert len(service.list()) == 1
+
+
+def test_a_fork_of_what_another_process_ran_and_edited_files_of_tasks(
+    service: ExecutionService, ledger: Ledger, tmp_path: Path
+) -> None:
+    (tmp_path / "work.py").write_text(f"{ledger.note('a')}\nn = 1\n")
+    text = """
+name: files
+nodes:
+  - {id: a, type: python, file: work.py, outputs: {n: integer}}
+  - {id: b, type: python, code: "m = n", inputBindings: {n: "{{ a.n }}"}, outputs: {m: integer}}
+  - {id: c, type: python, code: pass}
+"""
+    (tmp_path / "files.yaml").write_text(text)
+    first = service.start(tmp_path / "files.yaml", wait=True)
+    other = bootstrap._make(tmp_path / "state" / "store.db").executions
+    try:
+        assert other.get(first.id).fork(latest=True).wait(60).nodes["a"].reused == first.id
+        (tmp_path / "work.py").write_text(f"{ledger.note('a')}\nn = 2\n")
+        made = other.get(first.id).fork(latest=True).wait(60)
+        assert [made.nodes[name].reused for name in "abc"] == [None, None, first.id] and made.nodes["b"].outputs == {"m": 2}
+        assert ledger.taken() == ["a", "a"]
+        assert "work.py" in str(first.diff(made))
+    finally:
+        other.close()

@@ -68,6 +68,23 @@ def fork(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str, 
     return desk.begin(record, plan, fact, namespace)
 
 
+def accept_changes(desk: Desk, run: Run, by: str, namespace: Mapping[str, Any] | None = None) -> tuple[Run, dict[str, list[str]]]:
+    """What failed runs again, by the pipeline's file as it is now: a new execution, since one is bound to the definition that it
+    was started with. Beside it which nodes are ``kept``, run ``again``, are ``added`` and ``orphaned``. Raises as ``fork`` does."""
+    with run.lock:
+        failed = [one.planned.id for one in run.state.order if one.state in ("failed", "cancelled")]
+    plan = _definition(desk, run, Wanted(latest=True))[1]
+    made = fork(desk, run, Wanted(tuple(name for name in failed if name in plan.index), latest=True), by, namespace)
+    with made.lock:
+        old, new = run.plan.index, made.state.nodes
+        return made, {
+            "kept": [name for name, one in new.items() if one.reused],
+            "again": [name for name, one in new.items() if not one.reused and name in old],
+            "added": [name for name in new if name not in old],
+            "orphaned": [name for name in old if name not in new],
+        }
+
+
 def rerun(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str, Any] | None = None) -> Run:
     """A new execution with the same definition and inputs, or with the definition as its file is now. Raises ``CommandError``,
     ``InputError``, ``DefinitionError``."""

@@ -29,7 +29,7 @@ from yamlflow_nb.orchestration.place import REASON as QUEUED
 from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
-from yamlflow_nb.services.branching import Wanted, fork, rerun
+from yamlflow_nb.services.branching import Wanted, accept_changes, fork, rerun
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.difference import Difference, difference
@@ -373,6 +373,14 @@ class Execution:
             check_retry(run.state, fact)
         self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, then=[fact]), None
         return self
+
+    def accept_changes(
+        self, by: str | None = None, namespace: Mapping[str, Any] | None = None
+    ) -> tuple[Execution, dict[str, list[str]]]:
+        """Retry by the pipeline's file, and the files of its tasks, as they are now: a new execution, and which nodes are ``kept``,
+        run ``again``, are ``added`` and ``orphaned``. Raises ``CommandError`` (YF733), ``DefinitionError``, ``InputError``."""
+        made, told = accept_changes(self._desk, self._current(), by or user(), namespace)
+        return Execution(made, self._desk), told
 
     def fork(
         self,
