@@ -13,7 +13,7 @@ export MPLBACKEND
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-browser test-quick lint bench bench-quick docs trust-table clean
+.PHONY: help dev demo test test-browser test-quick lint bench bench-quick docs trust-table audit clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,7 @@ test: lint test-browser  ## everything: lint, unit and runtime tests, notebooks,
 	$(BIN)/python -m pytest -q --ignore=tests/browser
 	$(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks
 	$(BIN)/python -m tests.trust_table
+	-$(BIN)/python -m tests.audit
 
 test-quick: $(VENV)/.dev  ## the fast part of the tests (at most two minutes)
 	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow' --ignore=tests/browser
@@ -67,6 +68,9 @@ test-browser: $(VENV)/.browser  ## the cell in a real JupyterLab, in a Chromium 
 
 trust-table: $(VENV)/.dev  ## which test holds up which row of docs/reference/trust.md; fails on a row without one
 	$(BIN)/python -m tests.trust_table
+
+audit: $(VENV)/.dev  ## known holes in what is installed, from the public database; says so where it cannot be reached
+	@$(BIN)/python -m tests.audit
 
 # -- measure it
 bench-quick: $(VENV)/.dev  ## the benchmarks at small sizes (at most five minutes)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
+    from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
+    from yamlflow_nb.infrastructure.store.locate_store import Place
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 
 
@@ -76,7 +79,8 @@ def services(store: str | Path | None = None, *, to_read: bool = False) -> Servi
     ``to_read``: a store that was named must be there already, so that a mistyped path does not answer "no executions".
     Raises ``CommandError`` (YF711) when it cannot be opened.
     """
-    path = _located(store)
+    place = _place(store)
+    path = place.path
     if to_read and store is not None and not path.is_file():
         raise _no_store(path)
     with _making:
@@ -84,7 +88,7 @@ def services(store: str | Path | None = None, *, to_read: bool = False) -> Servi
         if found is None:
             if not _made:
                 atexit.register(_close_all)
-            found = _made[path] = _opened(path)
+            found = _made[path] = _opened(place)
         return found
 
 
@@ -92,10 +96,24 @@ def store_service(store: str | Path | None = None) -> StoreService:
     """The store's file as it lies, looked at without the services that drive pipelines. Raises ``CommandError`` (YF711)."""
     from yamlflow_nb.services.store_service import StoreService
 
-    path = _located(store)
-    if not path.is_file():
-        raise _no_store(path)
-    return StoreService(path)
+    place = _place(store)
+    if place.network:
+        _copies(place).begin()
+    if not place.path.is_file():
+        raise _no_store(place.path)
+    return StoreService(place.path, place.folder)
+
+
+def artifacts_of(folder: Path) -> LocalArtifacts:
+    """Where the large objects of the store of a state folder lie. Raises ``CommandError`` (YF739)."""
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
+    from yamlflow_nb.infrastructure.configuration import ConfigurationError
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return artifact_place(folder / "artifacts", Path.cwd())
+    except ConfigurationError as error:
+        raise CommandError("YF739", str(error)) from None
 
 
 def worker(store: str | Path | None = None, *, began: Callable[[Execution], None], ended: Callable[[Execution], None]) -> Worker:
@@ -114,15 +132,16 @@ def doctor(store: str | Path | None = None) -> Doctor:
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.services.doctor import Doctor
 
-    return Doctor(_located(store), task_types())
+    place = _place(store)
+    return Doctor(place.path, task_types(), place.folder / "copies" if place.network else None)
 
 
-def _located(store: str | Path | None) -> Path:
-    from yamlflow_nb.infrastructure.store.locate_store import locate_store
+def _place(store: str | Path | None) -> Place:
+    from yamlflow_nb.infrastructure.store.locate_store import place_of
     from yamlflow_nb.services.command_error import CommandError
 
     try:
-        return locate_store(str(store) if store is not None else None)
+        return place_of(str(store) if store is not None else None)
     except ValueError as error:
         raise CommandError("YF711", str(error)) from None
 
@@ -143,29 +162,29 @@ def preload() -> None:
     task_types()
 
 
-def _opened(path: Path) -> Services:
+def _opened(place: Place) -> Services:
     """The services on a store's file; what stops them is told in words, whatever raised it."""
     import sqlite3
 
     from yamlflow_nb.services.command_error import CommandError
 
     try:
-        return _make(path)
+        return _make(place)
     except (OSError, sqlite3.Error, RuntimeError) as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = "name another with --store PATH or YAMLFLOW_STORE"
-        raise CommandError("YF711", f"the store {path} cannot be opened: {told}", hint) from error
+        raise CommandError("YF711", f"the store {place.path} cannot be opened: {told}", hint) from error
 
 
 def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     """The object behind a reference, ``artifact:<sha256>`` or a file's path: a data frame, a value, or a path. Opens no store: a
     notebook's kernel is told by ``YAMLFLOW_ARTIFACTS`` where its run's objects lie. Raises ``FileNotFoundError``, ``TypeError``."""
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
-    from yamlflow_nb.infrastructure.store.locate_store import locate_store
+    from yamlflow_nb.infrastructure.artifact_place import artifact_place
+    from yamlflow_nb.infrastructure.store.locate_store import place_of
 
     folder = None if store is not None else os.environ.get("YAMLFLOW_ARTIFACTS")
-    path = Path(folder) if folder else locate_store(str(store) if store is not None else None).parent / "artifacts"
-    artifacts = LocalArtifacts(path)
+    path = Path(folder) if folder else place_of(str(store) if store is not None else None).folder / "artifacts"
+    artifacts = artifact_place(path, Path.cwd())
     if isinstance(reference, Mapping):
         if "sha256" not in reference:
             raise TypeError("a reference is what a node gives for a table or file: a mapping with `sha256`, or artifact:<sha256>")
@@ -180,25 +199,47 @@ def read_artifact(reference: Any, store: str | Path | None = None) -> Any:
     return found
 
 
-def _make(path: Path) -> Services:
+def _copies(place: Place) -> HomeCopies:
+    from yamlflow_nb.infrastructure.process_identity import this_host
+    from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
+
+    return HomeCopies(place.folder / "copies", place.path, this_host())
+
+
+def _store_at(place: Place) -> SQLiteRepository:
+    """The store of a place; where its home is on a network, said in one line, and copied there."""
+    from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
+
+    if not place.network:
+        return SQLiteRepository(place.path)
+    import logging
+
+    from yamlflow_nb.infrastructure.store.home_copies import CopiedRepository
+
+    logging.getLogger("yamlflow_nb").warning(
+        "%s is on %s: the store lies on a local disk, %s; copies go home", place.folder, place.network, place.path
+    )
+    return CopiedRepository(place.path, _copies(place))
+
+
+def _make(place: Place) -> Services:
     from yamlflow_nb.executors.registry import executors, task_types
-    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
-    from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
     from yamlflow_nb.infrastructure.system_clock import SystemClock
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
     from yamlflow_nb.services.task_service import TaskService
 
-    artifacts = LocalArtifacts(path.parent / "artifacts")
-    store = SQLiteRepository(path)
+    artifacts = artifacts_of(place.folder)
+    store = _store_at(place)
     repository = patient(store)
     settings = ConfiguredSettings()
     able = executors(artifacts, settings)
-    runs = path.parent / "runs"
+    runs = place.folder / "runs"
     if not store.database.read_only:
+        place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
     loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
@@ -207,7 +248,7 @@ def _make(path: Path) -> Services:
         definitions,
         ExecutionService(loop, repository, artifacts, definitions),
         TaskService(task_types(), frozenset(able)),
-        path,
+        place.path,
     )
 
 

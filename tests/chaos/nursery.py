@@ -10,11 +10,22 @@ import faulthandler
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
 FLOW = Path(__file__).parent / "flow.pipeline.yaml"
+
+
+def set_clock_by(path: Path) -> None:
+    """From now on the wall clock of this process goes wrong by as many seconds as a file says at that moment."""
+    right = time.time
+
+    def wrong() -> float:
+        return right() + float(path.read_text())
+
+    time.time = wrong
 
 
 def work(job: dict[str, Any]) -> int:
@@ -25,6 +36,8 @@ def work(job: dict[str, Any]) -> int:
     from yamlflow_nb.loop.kernel_loop import KernelLoop
 
     crash_points.arm(job.get("crash_at"))
+    if os.environ.get("CHAOS_CLOCK"):
+        set_clock_by(Path(os.environ["CHAOS_CLOCK"]))
     if job.get("lease_seconds"):
         KernelLoop.__init__.__kwdefaults__["lease_seconds"] = job["lease_seconds"]
     if job["do"] == "start":

@@ -18,7 +18,7 @@ from tests.chaos.fire import ROOT, Nursery, Range, assert_nothing_was_lost
 from yamlflow_nb.executors.registry import executors, task_types
 from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
 from yamlflow_nb.infrastructure.doorbell import SocketBell, WatchingBell, ring_folder
-from yamlflow_nb.infrastructure.process_identity import ProcessIdentity
+from yamlflow_nb.infrastructure.process_identity import ProcessIdentity, elapsed
 from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
 from yamlflow_nb.infrastructure.system_clock import SystemClock
 from yamlflow_nb.loop.kernel_loop import KernelLoop
@@ -30,7 +30,7 @@ from yamlflow_nb.services.pipeline_service import PipelineService
 @contextlib.contextmanager
 def beside(store: Path, later: float = 0.0) -> Iterator[ExecutionService]:
     """Services of this process on a store, for which so many seconds have passed."""
-    repository = SQLiteRepository(store, lambda: time.time() + later)
+    repository = SQLiteRepository(store, lambda: elapsed() + later)
     artifacts = LocalArtifacts(store.parent / "artifacts")
 
     def bell(owner: str, rung: Any) -> SocketBell:
@@ -187,7 +187,7 @@ def test_the_whole_way_by_the_command_line(nursery: Nursery, tmp_path: Path) -> 
 
     assert "interrupted" in said("list", "--all").stdout
     resumed_ = said("resume")
-    assert resumed_.returncode == 0, resumed_.stderr
+    assert resumed_.returncode == 0, resumed_.stdout + resumed_.stderr
     assert "completed" in resumed_.stdout and "completed" in said("list", "--all").stdout
     assert said("resume", str(at.left().id)).returncode == 2, "it has ended"
 

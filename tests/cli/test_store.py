@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Said
+from tests.cli.conftest import Said, Terminals
 
 PIPELINE = """\
 name: sums
@@ -124,3 +128,83 @@ def test_a_file_that_is_no_store_is_told(place, said: Said, verb: str) -> None:
     (place / "notes.txt").write_text("no database " * 1000)
     code, out, err = said("store", *verb.split(), "--store", "notes.txt")
     assert (code, out) == (2, "") and "error YF" in err
+
+
+# --- gc ---------------------------------------------------------------------------------------------------------------------
+
+TABLES = """\
+name: tables
+inputVariables: {n: {type: integer, default: 3}}
+nodes:
+  - id: make
+    type: python
+    code: "import pandas as pd; print('made'); t = pd.DataFrame({'n': [n]})"
+    inputBindings: {n: "{{ pipeline.input.n }}"}
+    outputs: {t: dataframe}
+"""
+
+
+def aged(folder: Path, days: float) -> None:
+    """Everything that lies there, as if it had been written so many days ago; what ended, ended then."""
+    for path in (folder / "state").rglob("*"):
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    with closing(sqlite3.connect(folder / "state" / "store.db")) as store, store:
+        store.execute("UPDATE executions SET finished_at = finished_at - ?", (days * 86_400,))
+
+
+@pytest.fixture
+def tables(place: Path, said: Said) -> Path:
+    (place / "t.yaml").write_text(TABLES, encoding="utf-8")
+    for n in (1, 2):
+        assert said("run", "t.yaml", "--input", f"n={n}")[0] == 0
+    return place
+
+
+def parquet(folder: Path) -> int:
+    return len(list((folder / "state" / "artifacts").rglob("*.parquet")))
+
+
+def test_gc_removes_old_executions_with_their_files_and_objects(tables: Path, said: Said) -> None:
+    aged(tables, 40)
+    assert said("run", "t.yaml", "--input", "n=3")[0] == 0
+    assert parquet(tables) == 3
+    code, out, _ = said("store", "gc", "--older-than", "30d", "--dry-run")
+    assert code == 0 and out.startswith("would remove 2 executions and 2 objects") and parquet(tables) == 3
+    assert "removed 2 executions and 2 objects" in said("store", "gc", "--older-than", "30d")[1]
+    assert parquet(tables) == 1 and len(list((tables / "state" / "runs").iterdir())) == 1
+    for table in ("executions", "facts", "events", "nodes", "variables", "given"):
+        key = "id" if table == "executions" else "execution_id"
+        assert json.loads(said("store", "query", f"SELECT count(DISTINCT {key}) AS n FROM {table}", "--json")[1]) == [{"n": 1}]
+    assert "completed" in said("show")[1]
+
+
+def test_gc_keeps_the_newest_of_each_pipeline_and_what_they_share(tables: Path, said: Said) -> None:
+    assert said("run", "t.yaml", "--input", "n=1")[0] == 0
+    aged(tables, 40)
+    assert "removed 2 executions and 1 objects" in said("store", "gc", "--older-than", "30d", "--keep-last", "1")[1]
+    assert parquet(tables) == 1
+
+
+def test_gc_without_an_age_removes_only_what_nothing_refers_to(tables: Path, said: Said) -> None:
+    lost = tables / "state" / "artifacts" / "ab" / ("ab" * 32 + ".parquet")
+    lost.parent.mkdir(exist_ok=True)
+    lost.write_bytes(b"of an attempt that was killed before its commit")
+    assert "removed 0 executions and 0 objects" in said("store", "gc")[1]
+    os.utime(lost, (1, 1))
+    assert "removed 0 executions and 1 objects" in said("store", "gc")[1]
+    assert not lost.exists() and parquet(tables) == 2
+
+
+def test_gc_leaves_alone_what_has_not_ended(terminals: Terminals, said: Said) -> None:
+    run = terminals.run()
+    for path in (terminals.folder / "state").rglob("*"):
+        if not path.name.startswith("store.db"):
+            os.utime(path, (1, 1))
+    assert "removed 0 executions" in said("store", "gc", "--older-than", "0s")[1]
+    terminals.let_go()
+    assert run.wait(30) == 0
+
+
+def test_an_age_that_is_none_is_told(tables: Path, said: Said) -> None:
+    code, _, err = said("store", "gc", "--older-than", "old")
+    assert code == 2 and "YF712" in err and "30d" in err

@@ -62,7 +62,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "nameless": ("lambda: 1", "cannot be kept"),
     "module": ("types", "cannot be kept"),
     "lock": ("threading.Lock()", "cannot be kept"),
-    "open_file": ("open('/dev/null')", "TextIOWrapper cannot be kept"),
+    "open_file": ("__import__('io').open(1, 'w', closefd=False)", "TextIOWrapper cannot be kept"),
     "generator": ("(n for n in [1])", "generator cannot be kept"),
     "set": ("{1, 2}", "set cannot be kept"),
     "range": ("range(3)", "range cannot be kept"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -96,6 +98,9 @@ def test_a_file_that_changed_between_attempts_is_told_and_its_hash_is_kept(folde
     write(after)
     assert execution.wait(30).status == "completed", str(execution)
     assert "was changed since attempt r1-a1" in str(execution)
+    later = "import sys; from yamlflow_nb.bootstrap import services; print(services(sys.argv[1]).executions.get(sys.argv[2]))"
+    shown = subprocess.run([sys.executable, "-c", later, str(folder.store), execution.id], capture_output=True, text=True)
+    assert "note: work." in shown.stdout and "was changed since attempt r1-a1" in shown.stdout, "another process shows it, later"
     facts = services(folder.store).executions._repository.facts(execution.id)
     hashes = [list(fact.files.values()) for fact in facts if type_of_fact(fact) == "TaskFinished"]
     assert [len(one) for one in hashes] == [1, 1] and hashes[0] != hashes[1]

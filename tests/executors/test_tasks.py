@@ -94,7 +94,7 @@ PYTHON_FAILURES = {
     'code: "import sys; sys.exit(3)"': "SystemExit: the code ended itself by sys.exit(3)",
     "code: raise KeyboardInterrupt": "KeyboardInterrupt",
     'code: "x = = 2"': "SyntaxError: line 1: invalid syntax",
-    "code: \"o = open('/dev/null')\", outputs: {o: any}": "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
+    "code: \"o = open(1, 'w', closefd=False)\", outputs: {o: any}": "OutputError: output `o` cannot be kept: a _io.TextIOWrapper",
     'code: "o = []; o.append(o)", outputs: {o: any}': "it contains itself",
     'code: "o = {1: 2}", outputs: {o: any}': "the key 1 is no text",
     "code: o = 'x', outputs: {o: integer}": "should be integer, but it is string: 'x'",

@@ -226,8 +226,10 @@ def test_a_lease_is_let_go_by_its_owner_alone(repository: Repository) -> None:
 
 def test_an_execution_that_is_set_aside_is_paused_and_free(repository: Repository) -> None:
     repository.commit([first()])
-    repository.set_aside("e1", 0, "quarantined")
-    kept, _ = repository.standing("e1"), repository.set_aside("e1", 1, "quarantined")
+    repository.set_aside("e1", 0, "quarantined", "stale")
+    assert repository.why_set_aside("e1") is None
+    kept, _ = repository.standing("e1"), repository.set_aside("e1", 1, "quarantined", "fact 2 is missing")
+    assert repository.why_set_aside("e1") == "fact 2 is missing"
     standing = repository.standing("e1")
     assert kept is not None and kept.owner == ME, "a stale owner sets nothing aside"
     assert standing is not None

@@ -350,6 +350,7 @@ def test_a_damaged_store_names_the_backup_beside_it(path: Path) -> None:
         SQLiteRepository(path)
 
 
+@pytest.mark.trust("F15")
 def test_a_sqlite_in_the_range_of_the_wal_fault_is_told_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -174,3 +174,56 @@ def test_a_secret_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert yf.secret("token") == "s3"
     with pytest.raises(DiagnosticError, match="YAMLFLOW_SECRET_OTHER"):
         yf.secret("other")
+
+
+# --- outputs that are not what was declared -------------------------------------------------------------------------------
+
+DECLARED = """\
+name: one
+nodes:
+  - id: a
+    type: python
+    code: pass
+    outputs: {n: integer}
+    retry: {maxAttempts: 3}
+    retryWhen: "{{ attempt.reason == 'outputs' and attempt.error.type == 'OutputError' and attempt.outputs == %s }}"
+  - {id: told, type: python, code: pass, startWhen: "event:a.failed && {{ a.run.reason == 'outputs' }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "output `n` (integer) was declared, but not set"),
+        ({"n": "x"}, "output `n` should be integer, but it is string"),
+        ({"n": object()}, "output `n` cannot be kept"),
+        ({"n": b"x" * 70_000}, "but `n` is declared integer"),
+        ([1], "returned list, not a mapping"),
+    ],
+)
+def test_an_output_that_is_missing_wrong_or_cannot_be_kept_fails_the_node_for_its_outputs(
+    tmp_path: Path, given: Any, said: str
+) -> None:
+    seen = '{"n": "x"}' if given == {"n": "x"} else "{}"
+    world, run = _ran(tmp_path, lambda work: given, DECLARED % seen.replace('"', "'"))
+    node = run.state.nodes["a"]
+    assert (node.state, node.reason, node.attempts) == ("failed", "outputs", 3), "retryWhen saw the reason, and what was set"
+    assert said in _error(run) and node.error is not None and node.error.code == "YF414"
+    assert run.state.nodes["told"].state == "completed"
+    assert [event.payload["reason"] for event in world.repository.events("e1") if event.type == "a.retrying"] == ["outputs"] * 2
+    assert not [name for name in world.repository.variables("e1") if name.startswith("a.")]
+
+
+def test_what_was_set_early_counts_as_set_and_is_checked_too(tmp_path: Path) -> None:
+    text = DECLARED % "{}"
+
+    def early(value: Any) -> Doing:
+        def do(work: Work) -> dict[str, Any]:
+            work.output({"n": value})
+            return {}
+
+        return do
+
+    assert _ran(tmp_path / "right", early(3), text)[1].state.nodes["a"].state == "completed"
+    wrong = _ran(tmp_path / "wrong", early("x"), text)[1].state.nodes["a"]
+    assert (wrong.state, wrong.reason) == ("failed", "outputs")

@@ -301,7 +301,8 @@ def test_a_fact_that_breaks_decide_sets_its_execution_aside_and_no_other(house: 
         first.wait(10)
     seen = house.beside().service.get(first.id)
     assert (seen.status, seen.reason) == ("paused", "quarantined")
-    with pytest.raises(UnreadableRecord, match="set aside"):
+    assert "  set aside: ZeroDivisionError: a bug of ours\n" in str(seen), "who looks later, from elsewhere, reads why"
+    with pytest.raises(UnreadableRecord, match="set aside: ZeroDivisionError: a bug of ours"):
         seen._desk.take_over(first.id, None, False, None)
     assert seen.resume(force=True).send_event("go").wait(10).status == "completed"
 
@@ -330,13 +331,18 @@ def test_what_another_machine_drove_is_taken_over_only_when_that_is_said(house: 
     name = _driven_by(house, "elsewhere/4711/a-b-c/x", 100.0)
     service = house.beside().service
     assert service.get(name).status == "interrupted"
-    with pytest.raises(CommandError, match=r"YF725.*process 4711 on elsewhere, last heard of \d+ s ago"):
+    with pytest.raises(CommandError, match=r"YF725.*process 4711 on elsewhere, whose last event is \d+ s old"):
         service.resume(name)
     assert service.resume(name, take_over=True).send_event("go").wait(10).status == "completed"
 
 
-def test_a_lease_of_another_machine_that_has_time_left_is_respected(house: House) -> None:
+def test_a_lease_with_more_time_than_a_lease_has_was_counted_by_another_clock(house: House) -> None:
     name = _driven_by(house, "elsewhere/4711/a-b-c/x", 1e12)
+    assert house.beside().service.get(name).status == "interrupted"
+
+
+def test_a_lease_of_another_machine_that_has_time_left_is_respected(house: House) -> None:
+    name = _driven_by(house, "elsewhere/4711/a-b-c/x", house.repository.now() + 25.0)
     service = house.beside().service
     assert service.get(name).status == "waiting"
     with pytest.raises(CommandError, match="YF723"):

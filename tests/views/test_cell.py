@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -220,6 +221,40 @@ def test_an_execution_is_paused_attached_resumed_and_cancelled_by_line(kernel):
     kernel.run("gate.set()")
     kernel.until(lambda: ended(first) and ended(second))
     assert first.text == second.text and "cancelled" in first.text
+
+
+DIVIDES = """\
+name: divides
+nodes:
+  - {id: a, type: python, code: "n = 1 // int(str(open('divisor').read()))", outputs: {n: integer}}
+  - {id: b, type: python, code: "print('b')", startWhen: "event:a.completed"}
+outputs: {n: "{{ a.n }}"}
+"""
+
+
+def test_what_failed_runs_again_by_line_and_gives_its_result(kernel):
+    (kernel.folder / "divisor").write_text("0")
+    first = kernel.run(f"%%pipeline one\n{DIVIDES}")
+    kernel.until(lambda: ended(first))
+    assert "✗ a" in first.text and "YF410" in kernel.run("%pipeline result").error
+    (kernel.folder / "divisor").write_text("1")
+    assert "YF704" in kernel.run("%pipeline retry nosuch").error
+    again = kernel.run("%pipeline retry")
+    kernel.until(lambda: "✓ divides" in again.text)
+    assert "✓ a" in again.text and "✓ b" in again.text and kernel.run("%pipeline result").text == "{'n': 1}"
+    name = re.search(r"\((\d[\w-]+)\)", again.text)[1]
+    assert kernel.run(f"%pipeline retry {name}").error is not None, "there is nothing of it that failed any more"
+
+
+def test_the_result_of_a_run_that_waits_is_an_error_and_a_verb_finds_the_run_that_it_fits(kernel):
+    held = kernel.run("%%pipeline\nname: held\nnodes: [{id: a, type: wait, event: custom.go}]\n")
+    kernel.until(lambda: "waiting" in held.text)
+    later = kernel.run("%%pipeline\nname: later\nnodes: [{id: a, type: python, code: pass}]\n")
+    kernel.until(lambda: "✓ later" in later.text)
+    name = re.search(r"\((\d[\w-]+)\)", held.text)[1]
+    assert "it waits for custom.go" in kernel.run(f"%pipeline result {name}").error
+    assert name in kernel.run("%pipeline cancel").text, "the newest has ended: the one that waits is meant"
+    kernel.until(lambda: "cancelled" in held.text)
 
 
 def test_settings_are_listed_and_set_by_config(kernel):

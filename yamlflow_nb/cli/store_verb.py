@@ -1,4 +1,4 @@
-"""``yamlflow store query | export | info | backup``"""
+"""``yamlflow store query | export | info | gc | backup``"""
 
 from __future__ import annotations
 
@@ -100,6 +100,29 @@ def info(json_: bool, store: str | None) -> None:
 
 def _mib(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MiB"
+
+
+@command.command("gc")
+@click.option("--older-than", metavar="AGE", help="remove executions that ended before so long, for example 30d")
+@click.option("--keep-last", default=0, show_default=True, metavar="N", help="but of each pipeline not the newest N")
+@click.option("--dry-run", is_flag=True, help="only say what would go")
+@options.as_json
+@options.store
+def gc(older_than: str | None, keep_last: int, dry_run: bool, json_: bool, store: str | None) -> None:
+    """Remove old executions, and objects to which no execution refers any more.
+
+    Without --older-than only what nothing refers to. Nothing younger than a day is touched; approvals stay.
+    """
+    from yamlflow_nb.bootstrap import artifacts_of
+    from yamlflow_nb.services.given_inputs import given_age
+
+    service = _service(store)
+    found = service.collect(artifacts_of(service.folder), given_age(older_than), keep_last, remove=not dry_run)
+    if json_:
+        options.print_json({"executions": found.executions, "objects": found.objects, "bytes": found.bytes, "removed": not dry_run})
+        return
+    verb = "would remove" if dry_run else "removed"
+    click.echo(f"{verb} {len(found.executions)} executions and {found.objects} objects: {_mib(found.bytes)}")
 
 
 @command.command("backup")

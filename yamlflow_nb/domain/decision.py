@@ -11,6 +11,16 @@ from yamlflow_nb.domain.pool import Demand
 from yamlflow_nb.domain.value import value
 
 
+class _Dropped:
+    """In place of a value: the variable is no longer there."""
+
+    def __repr__(self) -> str:
+        return "DROPPED"
+
+
+DROPPED = _Dropped()
+
+
 class StoredEvent(NamedTuple):
     """One event of the history, as the orchestrator records it: number in the execution (from 1), time in seconds,
     type (``extract.completed``), source (a node's id, ``pipeline`` or ``custom``), payload, round."""
@@ -84,7 +94,8 @@ class Turn:
     """What one call of ``decide`` brought: committed together, then carried out in order.
 
     ``events`` are new rows of the history. ``changed`` names nodes whose state is to be stored anew.
-    ``variables`` are new values: ``(scope, name, value)``. ``decisions`` are for the world.
+    ``variables`` are new values, ``(scope, name, value)``, in order; ``DROPPED`` for one that is no longer there. ``decisions`` are
+    for the world.
     """
 
     events: list[StoredEvent] = field(default_factory=list)

@@ -44,7 +44,8 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted"]
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept."""
 
 
 @value
@@ -112,6 +113,16 @@ class TaskOutputSet:
     at: float
     attempt: AttemptKey
     outputs: Mapping[str, Any]
+
+
+@value
+class TaskNoted:
+    """What an attempt met that its reader should know: a file that was changed since the attempt before, a process that did not
+    end. It changes nothing."""
+
+    at: float
+    attempt: AttemptKey
+    text: str
 
 
 @value
@@ -238,7 +249,7 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, Forked, TaskFinished, TaskEmitted, TaskOutputSet, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, Forked, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
     RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

@@ -5,7 +5,7 @@ Built once by ``planning``; nothing in it changes while executions run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union
 
@@ -129,3 +129,5 @@ class ExecutionPlan:
     outputs: Mapping[str, Union[Template, Any]]
     timeout: float | None
     task_types: Mapping[str, TaskType] = field(default_factory=dict)
+    awaiting: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """By event from outside: the nodes that are a ``wait`` for it."""

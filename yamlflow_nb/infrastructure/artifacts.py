@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,42 @@ class LocalArtifacts:
 
     def find(self, name: str) -> Path:
         """The file behind ``artifact:<sha256>``. Raises ``FileNotFoundError``."""
-        digest = name.removeprefix(_SCHEME).partition(":")[0]
-        found = list((self.folder / digest[:2]).glob(f"{digest}.*")) if _DIGEST.match(digest) else []
+        digest = self.digest(name)
+        found = list((self.folder / digest[:2]).glob(f"{digest}.*"))
         if not found:
             raise FileNotFoundError(f"there is no artifact {name}")
         return found[0]
+
+    @staticmethod
+    def digest(name: str) -> str:
+        """The hash in a name. Raises ``FileNotFoundError`` where there is none."""
+        digest = name.removeprefix(_SCHEME).partition(":")[0]
+        if not _DIGEST.match(digest):
+            raise FileNotFoundError(f"there is no artifact {name}")
+        return digest
+
+    def bring(self, value: Any) -> Any:
+        """A value whose references are files of this machine: here all of them are."""
+        return value
+
+    def sweep(self, wanted: Set[str], before: float, remove: bool = True) -> list[tuple[str, int]]:
+        """The objects that are not ``wanted`` and were last kept before a time (seconds since the epoch), with their sizes in
+        bytes; removed, unless only asked for."""
+        found: list[tuple[str, int]] = []
+        for path in self.folder.glob("??/*"):
+            size = _size_before(path, before)
+            if size is None or path.name.partition(".")[0] in wanted:
+                continue
+            # Out of the way first: an attempt that keeps the same content in this very moment touches it, and has it back.
+            aside = path.with_name(f".{path.name}.swept")
+            if remove:
+                os.replace(path, aside)
+                if _size_before(aside, before) is None:
+                    os.replace(aside, path)
+                    continue
+                aside.unlink()
+            found.append((path.name, size))
+        return found
 
     def _table(self, value: Any) -> dict[str, Any]:
         import pandas as pd
@@ -77,9 +109,11 @@ class LocalArtifacts:
             return {**self._reference(written, "parquet"), "schema": schema, "rows": len(value)}
 
     def _reference(self, path: Path, ending: str) -> dict[str, Any]:
-        digest = _sha256(path)
+        digest = sha256(path)
         kept = self.folder / digest[:2] / f"{digest}.{ending}"
-        if not kept.exists():
+        if kept.exists():
+            os.utime(kept)  # new again for whoever removes what is old and not referred to
+        else:
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, scratch = tempfile.mkstemp(dir=kept.parent)
             # On the disk before anything refers to it: a committed result must not name an object that a power cut emptied.
@@ -91,6 +125,15 @@ class LocalArtifacts:
             os.replace(scratch, kept)
             crash_point("after-artifact-rename")
         return {"path": str(kept), "format": ending, "size": kept.stat().st_size, "sha256": digest}
+
+
+def _size_before(path: Path, before: float) -> int | None:
+    """The size of a file that was last touched before a time; None for others, and for one that is gone."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_size if told.st_mtime < before else None
 
 
 def _value(path: Path, of: str) -> Any:
@@ -105,7 +148,8 @@ def _value(path: Path, of: str) -> Any:
     return data.decode() if of == "string" else loads(data.decode())
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """A file's SHA-256, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

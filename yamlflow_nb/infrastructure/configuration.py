@@ -6,6 +6,9 @@ url = "postgresql://db.example.org/flights"
 user = "reader"
 password = "{{ secrets.warehouse }}"
 
+[artifacts]
+url = "s3://team/yamlflow"                   # large objects also lie there; further fields are fsspec's
+
 [pools]
 gpu = 1                                      # slots; or {slots = 2, memory = "24GiB"}
 

@@ -15,7 +15,7 @@ class ProcessIdentity:
     """``Presence``: the owner id of one loop of this process, and whether another's process is still there."""
 
     def __init__(self) -> None:
-        self.owner = f"{_host()}/{os.getpid()}/{_start(os.getpid()) or '-'}/{uuid.uuid4().hex[:12]}"
+        self.owner = f"{this_host()}/{os.getpid()}/{_start(os.getpid()) or '-'}/{uuid.uuid4().hex[:12]}"
 
     def is_gone(self, owner: str) -> bool:
         """Whether the process of an owner on this machine has ended, also when its number was given to another since.
@@ -23,7 +23,7 @@ class ProcessIdentity:
         host, _, rest = owner.partition("/")
         pid, _, rest = rest.partition("/")
         start = rest.partition("/")[0]
-        if host != _host() or not pid.isdigit() or start == "-":
+        if host != this_host() or not pid.isdigit() or start == "-":
             return False
         boot, space, _ = (*start.split("-"), "", "", "")[:3]
         mine = (_start(os.getpid()) or "--").split("-")
@@ -49,8 +49,9 @@ def elapsed() -> float:
     return time.clock_gettime(clock) if clock is not None else time.monotonic()
 
 
-def _host() -> str:
-    return socket.gethostname().replace("/", "_")
+def this_host() -> str:
+    """The name of this machine, as owners begin with it; ``YAMLFLOW_HOST`` where machines share a name."""
+    return (os.environ.get("YAMLFLOW_HOST") or socket.gethostname()).replace("/", "_")
 
 
 def _start(pid: int) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from yamlflow_nb.domain.current_work import current_work
 from yamlflow_nb.domain.decision import StartTask
-from yamlflow_nb.domain.event import AttemptKey, Fact, TaskEmitted, TaskError, TaskFinished, TaskOutputSet
+from yamlflow_nb.domain.event import AttemptKey, AttemptState, Fact, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.cache import Cache, CachedResult
@@ -27,6 +27,8 @@ from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal
 from yamlflow_nb.loop.used_files import UsedFiles
+
+_NOTE_LENGTH = 2_000
 
 
 class _Begun(Work):
@@ -111,7 +113,8 @@ class AttemptJob:
         except TaskFailed as failure:
             error = TaskError(failure.kind, self._told(failure.message))
             kept, code = self._kept_of_failed(failure), failure.exit_code
-            return TaskFinished(self._clock.now(), key, "failed", kept, error, code, self._files.hashes)
+            state: AttemptState = "outputs" if failure.kind == "OutputError" else "failed"
+            return TaskFinished(self._clock.now(), key, state, kept, error, code, self._files.hashes)
         except BaseException as error:  # also SystemExit and KeyboardInterrupt of the task's own code
             text = TaskError(type(error).__name__, self._told(str(error) or type(error).__name__))
             return TaskFinished(self._clock.now(), key, "failed", {}, text, None, self._files.hashes)
@@ -184,7 +187,7 @@ class AttemptJob:
             execution_id=self._run.id,
             attempt=self._start.attempt,
             type=self._start.type,
-            inputs=self._start.inputs,
+            inputs=self._artifacts.bring(self._start.inputs),
             fields={name: value for name, value in self._start.fields.items() if name != "cache"},
             declared=self._planned.outputs,
             folder=Path(self._run.record.folder),
@@ -232,8 +235,7 @@ class AttemptJob:
     def _note(self, text: str) -> None:
         text = self._mask.text(text)
         self._log_file.write(text)
-        self._run.notes.setdefault(self._planned.id, []).append(text)
-        self._run.tell()
+        self._tell(self._run.id, TaskNoted(self._clock.now(), self._start.attempt, self._told(text)[:_NOTE_LENGTH]))
 
 
 def attempt_folder(runs_folder: Path, execution_id: str, key: AttemptKey) -> Path:

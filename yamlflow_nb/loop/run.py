@@ -39,7 +39,6 @@ class Run:
         self.lock = lock if lock is not None else threading.RLock()
         self.namespace: Any = None
         self.progress: dict[str, Progress] = {}
-        self.notes: dict[str, list[str]] = {}
         self.lost: BaseException | None = None
         self.epoch = epoch
         self.facts = facts

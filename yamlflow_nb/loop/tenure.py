@@ -63,8 +63,10 @@ class Tenure:
         return not standing.has_ended and self.may_be_driven(standing.owner, standing.expires_at)
 
     def may_be_driven(self, owner: str | None, expires_at: float) -> bool:
-        """The same of an owner and a lease."""
-        return owner is not None and expires_at > self._repository.now() and not self._presence.is_gone(owner)
+        """The same of an owner and a lease. More time than a lease has was counted by another clock: of another machine, or of
+        this one before it was started anew."""
+        left = expires_at - self._repository.now()
+        return owner is not None and 0 < left <= max(self.seconds, LEASE_SECONDS) and not self._presence.is_gone(owner)
 
     def ring_at(self, address: str | None) -> None:
         """Wake whoever listens there."""

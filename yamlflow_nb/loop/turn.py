@@ -328,7 +328,7 @@ class TurnTaker:
         """A fact that ``decide`` cannot take in would stop the loop each time: its execution is put aside, the others go on."""
         _log.error("`%s` is set aside: %s: %s", run.id, type(error).__name__, error)
         try:
-            self._repository.set_aside(run.id, run.epoch, "quarantined")
+            self._repository.set_aside(run.id, run.epoch, "quarantined", f"{type(error).__name__}: {error}")
         except StoreError as complaint:
             _log.warning("`%s` could not be marked: %s", run.id, complaint)
         lost = UnreadableRecord(f"`{run.id}` is set aside: {type(error).__name__}: {error}", "yamlflow resume --force tries again")

@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
-from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskOutputSet, TaskWaiting
+from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
@@ -22,6 +22,8 @@ ITERATION = -1
 """In ``ready``: the next iteration of a ``repeat`` node."""
 
 _NOTHING: Mapping[str, Any] = {}
+_NOTES = 20
+"""Of a node so many are shown; all stand in the logs."""
 
 
 def start_ready(state: ExecutionState) -> None:
@@ -174,7 +176,7 @@ def _iterate(state: ExecutionState, run: NodeRun) -> None:
     repeat, until = run.planned.repeat, run.planned.until
     assert repeat is not None
     run.iterations_done += 1
-    state.variables.set_scope(run.planned.id, run.outputs, state.now)
+    state.set_values(run.planned.id, run.outputs)
     state.names_changed(run.planned.id)
     try:
         done = until is None or judge_now(state, run, until)
@@ -212,7 +214,7 @@ def fail_attempt(
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
-        state.variables.set_scope(run.planned.id, slot.outputs, state.now)
+        state.set_values(run.planned.id, slot.outputs)
         state.names_changed(run.planned.id)
     diagnostic = as_diagnostic(state, run, reason, error.message or _DEFAULT_MESSAGES.get(reason, reason))
     retry = run.planned.retry
@@ -322,6 +324,13 @@ def emit(state: ExecutionState, fact: TaskEmitted) -> None:
     run.event_payloads.setdefault(fact.name, dict(fact.payload))
     state.store_node_event(run, fact.name, dict(fact.payload))
     state.names_changed(run.planned.id)
+
+
+def note(state: ExecutionState, fact: TaskNoted) -> None:
+    """What an attempt noted; also one that counts no more, whose process did not end."""
+    run = state.nodes.get(fact.attempt.node)
+    if run is not None and fact.attempt.round == state.round and fact.text not in run.notes:
+        run.notes = (*run.notes, fact.text)[-_NOTES:]
 
 
 def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution
@@ -70,7 +71,7 @@ def approach(state: ExecutionState) -> bool:
 def _begin_finishing(state: ExecutionState) -> None:
     state.finishing = True
     state.outcome = outcome(state)
-    state.variables.set_one("system", "outcome", state.outcome, None, state.now)
+    state.set_value("system", "outcome", state.outcome)
     state.store("pipeline", "finishing", {"outcome": state.outcome})
     state.pipeline_events.add("finishing")
     reasons = [
@@ -152,8 +153,13 @@ def keeps_waiting(state: ExecutionState) -> bool:
     """
     if not state.plan.network.atoms_of.get("custom"):
         return False
-    pending = (run for run in state.order if run.state == "pending" and not run.planned.is_finally)
-    return any(_can_be_settled(state, run) for run in pending)
+    # The node that kept it waiting last time is looked at first: with many pending ones each event would cost a look at all.
+    for index in chain(range(state.kept_by, len(state.order)), range(state.kept_by)):
+        run = state.order[index]
+        if run.state == "pending" and not run.planned.is_finally and _can_be_settled(state, run):
+            state.kept_by = index
+            return True
+    return False
 
 
 def _can_be_settled(state: ExecutionState, run: NodeRun) -> bool:

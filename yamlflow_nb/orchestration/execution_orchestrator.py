@@ -24,6 +24,7 @@ from yamlflow_nb.domain.event import (
     TakenOver,
     TaskEmitted,
     TaskFinished,
+    TaskNoted,
     TaskOutputSet,
     TaskWaiting,
     TimerFired,
@@ -67,7 +68,7 @@ def decide(state: ExecutionState, fact: Fact) -> tuple[ExecutionState, Turn]:
 def _start(state: ExecutionState, fact: Started) -> None:
     if state.begun:
         return
-    state.begin(fact.inputs, fact.system, fact.at, {"rerun_of": fact.origin} if fact.origin else {})
+    state.begin(fact.inputs, fact.system, {"rerun_of": fact.origin} if fact.origin else {})
     state.origin, state.fresh = fact.origin, fact.fresh
     place.begin(state, fact.held, fact.at)
     state.truth.begin()
@@ -109,13 +110,12 @@ def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
     first = fact.name not in state.custom and not state.closed
     if first:
         state.custom[fact.name] = dict(fact.payload)
-        state.variables.set_scope(f"custom.{fact.name}", fact.payload, fact.at)
-        state.turn.variables.extend((f"custom.{fact.name}", name, value) for name, value in fact.payload.items())
+        state.set_values(f"custom.{fact.name}", fact.payload)
         state.settle("custom", fact.name, TRUE)
         state.names_changed(f"custom.{fact.name}")
-    for run in state.order if ("custom", fact.name) in state.plan.network.atoms else ():
-        if run.planned.awaited == ("custom", fact.name) and run.planned.id not in state.scripted:
-            attempts.arrive(state, run, fact.payload)
+    for index in state.plan.awaiting.get(fact.name, ()):
+        if state.order[index].planned.id not in state.scripted:
+            attempts.arrive(state, state.order[index], fact.payload)
 
 
 def _cancel(state: ExecutionState, fact: CancelRequested) -> None:
@@ -157,8 +157,7 @@ def _skip(state: ExecutionState, fact: SkipRequested) -> None:
 
 def _set_variable(state: ExecutionState, fact: VariableSet) -> None:
     scope, _, name = fact.reference.rpartition(".")
-    state.variables.set_one(scope, name, fact.value, None, fact.at)
-    state.turn.variables.append((scope, name, fact.value))
+    state.set_value(scope, name, fact.value)
     run = state.nodes.get(scope)
     if run is not None:
         run.outputs = {**run.outputs, name: fact.value}
@@ -171,6 +170,7 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     TaskFinished: attempts.finish_attempt,
     TaskEmitted: attempts.emit,
     TaskOutputSet: attempts.set_outputs,
+    TaskNoted: attempts.note,
     TaskWaiting: attempts.set_waiting,
     TimerFired: _fire,
     CustomEventSent: _receive,

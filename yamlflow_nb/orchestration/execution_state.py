@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from yamlflow_nb.domain.decision import CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
+from yamlflow_nb.domain.decision import DROPPED, CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.event import AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
@@ -93,6 +93,7 @@ class NodeRun(ItemRun):
         "iteration",
         "iterations_done",
         "last_number",
+        "notes",
         "opened",
         "planned",
         "reused",
@@ -119,6 +120,8 @@ class NodeRun(ItemRun):
         self.why: str | None = None
         self.reused: str | None = None
         """The execution in which it ran, where a fork took its result over."""
+        self.notes: tuple[str, ...] = ()
+        """What its attempts of this round noted, the newest."""
 
     @property
     def id(self) -> str:
@@ -180,6 +183,8 @@ class ExecutionState:
         self.ready: list[tuple[int, int | None]] = []
         self.active = 0
         self.open = 0
+        self.kept_by = 0
+        """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
         self.timers: dict[str, tuple[str, int, int | None]] = {}
@@ -210,14 +215,12 @@ class ExecutionState:
             return "paused"
         return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
 
-    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], at: float, told: Mapping[str, Any]) -> None:
+    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         """The first fact: inputs and ``system.*`` are there, ``pipeline.started`` is stored; ``told`` stands in it too."""
         self.begun = True
         self.system = dict(system)
-        self.variables.set_scope("pipeline.input", inputs, at)
-        self.variables.set_scope("system", {**system, "round": self.round}, at)
-        self.turn.variables.extend(("pipeline.input", name, value) for name, value in inputs.items())
-        self.turn.variables.extend(("system", name, value) for name, value in system.items())
+        self.set_values("pipeline.input", inputs)
+        self.set_values("system", {**system, "round": self.round})
         self.store("pipeline", "started", {"inputs": dict(inputs), **told})
         self.pipeline_events.add("started")
 
@@ -257,6 +260,27 @@ class ExecutionState:
         """Values under a name (a node's id, ``custom.<name>``) changed: look again at those who read the latest."""
         for gate in self.plan.network.watchers.get(name, ()):
             self.truth.reconsider(gate)
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def set_values(self, scope: str, values: Mapping[str, Any]) -> None:
+        """All values of a scope anew, in the pool and in what the turn stores."""
+        before, stored = self.variables.scopes.get(scope), self.turn.variables
+        self.variables.set_scope(scope, values, self.now)
+        if before:
+            stored.extend((scope, name, DROPPED) for name in before if name not in values)
+        stored.extend((scope, name, value) for name, value in values.items())
+
+    def drop_values(self, scope: str) -> None:
+        """A scope is no longer there, in the pool and in what the turn stores."""
+        before = self.variables.scopes.get(scope, ())
+        self.turn.variables.extend((scope, name, DROPPED) for name in before)
+        self.variables.drop_scope(scope)
+
+    def set_value(self, scope: str, name: str, value: Any) -> None:
+        """One value of a scope, in the pool and in what the turn stores."""
+        self.variables.set_one(scope, name, value, None, self.now)
+        self.turn.variables.append((scope, name, value))
 
     # --- a node's life -----------------------------------------------------------------------------------------------
 
@@ -301,10 +325,9 @@ class ExecutionState:
             rows.append(row)
             turn_events.append(row)
         if run.outputs:
-            self.variables.set_scope(node_id, run.outputs, now)
-            self.turn.variables.extend((node_id, name, value) for name, value in run.outputs.items())
+            self.set_values(node_id, run.outputs)
         elif node_id in self.variables.scopes:
-            self.variables.drop_scope(node_id)
+            self.drop_values(node_id)
         network = self.plan.network
         atoms = network.atoms_of.get(node_id)
         if atoms is not None:

@@ -86,7 +86,10 @@ def _name(key: AttemptKey) -> str:
 
 def _interrupt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, key: AttemptKey) -> None:
     slot.attempt = None
-    slot.failed_outputs, slot.outputs = slot.early or {}, {}
+    slot.failed_outputs, slot.outputs = slot.early or {}, {} if item is not None else run.iterated
+    if item is None:
+        state.set_values(run.planned.id, run.outputs)
+        state.names_changed(run.planned.id)
     for kind in ("timeout", "wait"):
         state.drop_timer(timer_name(kind, run, item))
     policy = run.planned.on_interrupt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from yamlflow_nb.domain.decision import CancelTimer, FinishExecution, SetTimer, StoredEvent
+from yamlflow_nb.domain.decision import DROPPED, CancelTimer, FinishExecution, SetTimer, StoredEvent
 from yamlflow_nb.domain.event import Fact, TimerFired
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.repository import NodeRecord
@@ -38,7 +38,11 @@ class Replay:
             if isinstance(fact, TimerFired):
                 self.timers.pop(fact.timer, None)
             turn = decide(self.state, fact)[1]
-            self.variables.update((f"{scope}.{name}", value) for scope, name, value in turn.variables)
+            for scope, name, value in turn.variables:
+                if value is DROPPED:
+                    self.variables.pop(f"{scope}.{name}", None)
+                else:
+                    self.variables[f"{scope}.{name}"] = value
             for decision in turn.decisions:
                 if isinstance(decision, SetTimer):
                     self.timers[decision.timer] = decision

@@ -90,7 +90,7 @@ def begin_with(state: ExecutionState, fact: Forked) -> None:
     """The first fact of a fork: inputs, the results of nodes that do not run again, the events that had been sent."""
     if state.begun:
         return
-    state.begin(fact.inputs, fact.system, fact.at, {"forked_from": fact.origin} | ({"by": fact.by} if fact.by else {}))
+    state.begin(fact.inputs, fact.system, {"forked_from": fact.origin} | ({"by": fact.by} if fact.by else {}))
     state.origin, state.fresh, state.insisted = fact.origin, fact.fresh, frozenset(fact.changed)
     place.begin(state, fact.held, fact.at)
     for name, result in fact.reused.items():
@@ -98,8 +98,7 @@ def begin_with(state: ExecutionState, fact: Forked) -> None:
     for name, payload in fact.custom.items():
         state.store("custom", name, {**payload, "reused_from": fact.origin})
         state.custom[name] = dict(payload)
-        state.variables.set_scope(f"custom.{name}", payload, fact.at)
-        state.turn.variables.extend((f"custom.{name}", key, value) for key, value in payload.items())
+        state.set_values(f"custom.{name}", payload)
     rebuild_truth(state)
     for name in fact.custom:
         state.settle("custom", name, TRUE)
@@ -127,8 +126,7 @@ def _take_over(state: ExecutionState, run: NodeRun, result: Mapping[str, Any], f
     for event in run.ending:
         state.store(node, event, {**run.outputs, **told})
     if run.outputs:
-        state.variables.set_scope(node, run.outputs, fact.at)
-        state.turn.variables.extend((node, name, value) for name, value in run.outputs.items())
+        state.set_values(node, run.outputs)
     state.turn.changed[node] = None
 
 

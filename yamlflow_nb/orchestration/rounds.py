@@ -25,9 +25,8 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
     for name in state.custom:
-        state.variables.drop_scope(f"custom.{name}")
-    state.variables.scopes.get("system", {}).pop("outcome", None)
-    state.variables.set_one("system", "round", state.round, None, fact.at)
+        state.drop_values(f"custom.{name}")
+    state.set_values("system", {**state.system, "round": state.round})
     state.outputs, state.custom, state.refused = {}, {}, None
     state.pipeline_events = {"started"}
     for name in again:
@@ -95,7 +94,7 @@ def _reset(state: ExecutionState, run: NodeRun, failed_items: bool) -> None:
     fresh.failed_outputs = run.failed_outputs
     state.order[run.index] = fresh
     state.nodes[run.planned.id] = fresh
-    state.variables.drop_scope(run.planned.id)
+    state.drop_values(run.planned.id)
 
 
 def rebuild_truth(state: ExecutionState) -> None:

@@ -37,6 +37,7 @@ def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) ->
     ids = definition.positions
     builder = NetworkBuilder(ids, finally_nodes)
     nodes: list[PlannedNode] = []
+    awaiting: dict[str, list[int]] = {}
     kinds = {name: task_types.get(name) if name else None for name in _type_names(definition)}
     for index, node in enumerate(definition.nodes):
         planned = _planned(index, node, definition, parsed.nodes[index], starts[index], kinds, ids)
@@ -51,11 +52,12 @@ def _made(definition: PipelineDefinition, task_types: Mapping[str, TaskType]) ->
             builder.add_holds(planned.holds, index)
         if planned.awaited is not None:
             builder.atom(*planned.awaited)
+            awaiting.setdefault(planned.awaited[1], []).append(index)
     if parsed.stop_when is not None:
         builder.add_trigger(parsed.stop_when, PIPELINE, STOP)
     builder.atom("pipeline", "finishing")
     return ExecutionPlan(
-        definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout, task_types
+        definition, nodes, ids, builder.network, parsed.stop_when, parsed.outputs, definition.timeout, task_types, awaiting
     )  # fmt: skip
 
 

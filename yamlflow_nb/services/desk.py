@@ -157,8 +157,8 @@ class Desk:
         try:
             plan = self._plan(record)
             return Follower(self._repository, record, plan, self._loop.scripted(plan))
-        except UnreadableRecord:
-            self._set_aside(record.id)
+        except UnreadableRecord as error:
+            self._set_aside(record.id, error)
             raise
 
     def leave(self, record: ExecutionRecord, plan: ExecutionPlan, started: Started) -> None:
@@ -188,7 +188,7 @@ class Desk:
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
         if standing.reason == QUARANTINED and not force:
-            raise set_aside(execution_id)
+            raise set_aside(execution_id, self._repository.why_set_aside(execution_id))
         tenure = self._loop.tenure
         if standing.has_ended != (again is not None):
             raise ended(execution_id, standing.status) if again is None else still_going(execution_id, standing.status)
@@ -202,8 +202,8 @@ class Desk:
             replay = self._replayed(record, force)
             fact = again or TakenOver(self.now(), told(tenure.owner), by)
             return self._loop.take_over(record, replay, epoch, fact, namespace, [one for one in then if one is not again])
-        except UnreadableRecord:
-            self._set_aside(execution_id)
+        except UnreadableRecord as error:
+            self._set_aside(execution_id, error)
             raise
         except BaseException:
             self._repository.release(tenure.owner, [execution_id])
@@ -214,10 +214,10 @@ class Desk:
         owner, here = standing.owner, self._loop.tenure.owner
         if owner is None or host_of(owner) == host_of(here) or self._loop.tenure.is_driven(standing):
             return
-        ago = max(0.0, self._repository.now() - standing.expires_at + self._loop.tenure.seconds)
+        wrote = max((event.at for event in self._repository.events(execution_id)), default=self.now())
         raise CommandError(
             "YF725",
-            f"`{execution_id}` was driven by {told(owner)}, last heard of {ago:.0f} s ago",
+            f"`{execution_id}` was driven by {told(owner)}, whose last event is {max(0.0, self.now() - wrote):.0f} s old",
             f"when that process is surely gone: yamlflow resume --take-over {execution_id}",
         )
 
@@ -243,14 +243,18 @@ class Desk:
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
         return self._pipelines.plan(definition)
 
-    def _set_aside(self, execution_id: str) -> None:
+    def why_set_aside(self, execution_id: str) -> str | None:
+        """Why it was set aside; None where it was not, or nobody wrote it down."""
+        return self._repository.why_set_aside(execution_id)
+
+    def _set_aside(self, execution_id: str, error: UnreadableRecord) -> None:
         """Mark it, unless somebody drives it or the store can only be read."""
         standing = self._repository.standing(execution_id)
         mine = standing is not None and standing.owner == self._loop.tenure.owner
         if standing is None or standing.has_ended or (self._loop.tenure.is_driven(standing) and not mine):
             return
         try:
-            self._repository.set_aside(execution_id, standing.epoch, QUARANTINED)
+            self._repository.set_aside(execution_id, standing.epoch, QUARANTINED, error.diagnostics[0].message)
         except StoreError:
             return
 
@@ -272,9 +276,10 @@ def still_going(execution_id: str, status: str) -> CommandError:
     return CommandError("YF732", f"`{execution_id}` has not ended: {status}", "let it end, cancel it, or resume it first")
 
 
-def set_aside(execution_id: str) -> UnreadableRecord:
+def set_aside(execution_id: str, why: str | None = None) -> UnreadableRecord:
     """It is quarantined: nothing can be told to it until somebody goes on with it all the same."""
-    return UnreadableRecord(f"`{execution_id}` is set aside", f"yamlflow resume --force {execution_id} tries again")
+    told = f": {why}" if why else ""
+    return UnreadableRecord(f"`{execution_id}` is set aside{told}", f"yamlflow resume --force {execution_id} tries again")
 
 
 def source_changed(record: ExecutionRecord) -> bool:

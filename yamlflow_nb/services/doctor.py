@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from yamlflow_nb.domain.store_error import StoreError
+from yamlflow_nb.infrastructure.store.file_system import file_system_of, network_kind
 from yamlflow_nb.services.command_error import CommandError
 
 State = Literal["ok", "warning", "wrong"]
-_NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs sshfs fuse.sshfs afs lustre gpfs beegfs ceph glusterfs fuse.glusterfs 9p".split())
-"""Kinds of file systems on which SQLite's locks do not hold (https://www.sqlite.org/howtocorrupt.html, 2.1)."""
 _LITTLE_ROOM = 200 * 1024 * 1024
 
 
@@ -32,8 +31,9 @@ class Finding(NamedTuple):
 class Doctor:
     """Looks, and changes nothing: no store is made by looking."""
 
-    def __init__(self, store: Path, task_types: Mapping[str, Any]) -> None:
+    def __init__(self, store: Path, task_types: Mapping[str, Any], copies: Path | None = None) -> None:
         self._store = store
+        self._copies = copies
         self._task_types = task_types
 
     def findings(self) -> list[Finding]:
@@ -52,11 +52,13 @@ class Doctor:
         else:
             yield Finding("store", "ok", told)
         kind = file_system_of(folder)
-        if kind in _NETWORK:
-            todo = f"SQLite's locks do not hold there; name a store on a local disk: {other}"
-            yield Finding("file system", "warning", f"{kind}, over the network", todo)
+        if network_kind(folder) is not None:
+            todo = f"SQLite's locks do not hold there, so it is only looked at; name a store on a local disk: {other}"
+            yield Finding("file system", "warning", f"{network_kind(folder)}, over the network", todo)
         else:
             yield Finding("file system", "ok", kind or "local, as far as can be told")
+        if self._copies is not None:
+            yield Finding("home", "ok", f"on the network: the store is on a local disk, copies of it go to {self._copies}")
         room = shutil.disk_usage(folder).free
         free = f"{room / 1024**3:.1f} GiB free"
         if room > _LITTLE_ROOM:
@@ -170,19 +172,3 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
-    """The kind of file system that a folder lies on, where the system says so."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    resolved, best, kind = str(folder.resolve()), "", None
-    for line in lines:
-        words = line.split()
-        place = words[1].replace("\\040", " ") if len(words) > 2 else ""
-        inside = resolved == place or resolved.startswith(place.rstrip("/") + "/")
-        if place and inside and len(place) >= len(best):
-            best, kind = place, words[2]
-    return kind

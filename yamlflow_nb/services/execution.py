@@ -195,6 +195,7 @@ class Execution:
         status, reason = self._standing()
         with self._run.lock:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
+            told["set_aside"] = self._desk.why_set_aside(self.id) if reason == QUARANTINED else None
             return snapshot(self._run) | told
 
     @property
@@ -436,7 +437,7 @@ class Execution:
         """Hand in a command; ``here``: where nobody drives it, it goes on in this process with it."""
         status, reason = self._standing()
         if reason == QUARANTINED:
-            raise set_aside(self.id)
+            raise set_aside(self.id, self._desk.why_set_aside(self.id))
         if status in ("completed", "failed", "cancelled"):
             raise ended(self.id, status)
         unclaimed = status == "waiting" and reason == WORKER and self._follower is not None

@@ -19,10 +19,7 @@ _PIPELINE = """\
 # yaml-language-server: $schema={schema}
 #   The line above lets editors (VS Code with the YAML extension, JupyterLab with an LSP, PyCharm) complete and check this file.
 #
-#   yamlflow run {file}                      run it
-#   yamlflow run {file} --input days=30      with another input
-#   yamlflow why alarm                       why a node started, or did not
-#   yamlflow plan {file}                     this file with every default written out
+{commands}
 apiVersion: yamlflow/v1
 name: {name}
 version: "0.1"
@@ -121,7 +118,7 @@ def write_first_pipeline(
     if path.exists() and not force:
         raise CommandError("YF729", f"{path} is there already", "give another name, or --force to overwrite it")
     defaults = _PRODUCTION if production else ""
-    text = _PIPELINE.format(schema=SCHEMA_NAME, file=path.name, name=chosen, defaults=defaults)
+    text = _PIPELINE.format(schema=SCHEMA_NAME, commands=_commands(path.name), name=chosen, defaults=defaults)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "yamlflow.toml"
     written, kept = [path], []
@@ -150,3 +147,15 @@ def _write(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(text, encoding="utf-8")
     os.replace(beside, path)
+
+
+def _commands(file: str) -> str:
+    """What to do with the file, as comments; what each does stands in one column."""
+    lines = {
+        f"yamlflow run {file}": "run it",
+        f"yamlflow run {file} --input days=30": "with another input",
+        "yamlflow why alarm": "why a node started, or did not",
+        f"yamlflow plan {file}": "this file with every default written out",
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"#   {command:<{width}}  {told}" for command, told in lines.items())

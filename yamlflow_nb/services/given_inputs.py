@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.services.command_error import CommandError
 
 
@@ -26,6 +27,14 @@ def assigned(pair: str) -> tuple[str, Any]:
     if not separator or not name:
         raise CommandError("YF712", f"a variable is given as name=value, not {pair!r}", "for example pipeline.input.month=3")
     return name, value_of(value)
+
+
+def given_age(text: str | None) -> float | None:
+    """Seconds of an age such as ``30d``. Raises ``CommandError`` (YF712)."""
+    seconds = None if text is None else parse_duration(text)
+    if text is not None and seconds is None:
+        raise CommandError("YF712", f"{text!r} is no age", "for example 12h, 30d")
+    return seconds
 
 
 def value_of(text: str) -> Any:

@@ -22,6 +22,8 @@ def _same(error: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
 def as_text(snapshot: Mapping[str, Any]) -> str:
     """The run as a tree: each node's state, how long it took, and in one line why it failed or was skipped."""
     lines = [headline(snapshot)]
+    if snapshot.get("set_aside"):
+        lines.append(f"  set aside: {one_line(snapshot['set_aside'])}")
     if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)

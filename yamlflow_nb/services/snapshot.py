@@ -86,7 +86,7 @@ def _node(run: Run, node: NodeRun) -> dict[str, Any]:
         "is_finally": planned.is_finally,
         "items": None if node.fan is None else items_of(node),
         "progress": None if progress is None else progress._asdict(),
-        "notes": list(run.notes.get(planned.id, ())),
+        "notes": list(node.notes),
         "reused": node.reused,
         "cached": told_by_cache(node),
         "outputs": {name: short(value) for name, value in node.outputs.items()},

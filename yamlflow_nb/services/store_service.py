@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from yamlflow_nb.services.command_error import CommandError
+
+if TYPE_CHECKING:
+    from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
 
 FORMATS = ("csv", "json", "parquet")
 
 
-class StoreService:
-    """One store's file; it need not be open elsewhere."""
+GRACE = 24 * 3600.0
+"""Seconds for which an object may lie without a reference: a task may have kept it, and its result is on its way."""
 
-    def __init__(self, path: Path) -> None:
+
+class Collected(NamedTuple):
+    """What was removed: ids of executions, how many objects, bytes."""
+
+    executions: list[str]
+    objects: int
+    bytes: int
+
+
+class StoreService:
+    """One store's file, and the ``folder`` of what lies beside it; it need not be open elsewhere."""
+
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
         self.path = path
+        self.folder = folder if folder is not None else path.parent
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """What one statement of SQL gives. Raises ``CommandError`` (YF730), also for one that would change anything."""
@@ -71,17 +88,46 @@ class StoreService:
         from yamlflow_nb.infrastructure.store.inspection import counts
 
         states = self.query("SELECT status, count(*) AS executions FROM executions GROUP BY status ORDER BY status")
-        folder = self.path.parent
         return {
             "path": str(self.path),
             "schema": self.query("SELECT version FROM store")[0]["version"],
-            "bytes": sum(one.stat().st_size for one in folder.glob(f"{self.path.name}*") if one.suffix != ".bak"),
+            "bytes": sum(one.stat().st_size for one in self.path.parent.glob(f"{self.path.name}*") if one.suffix != ".bak"),
             "executions": {row["status"]: row["executions"] for row in states},
             "rows": counts(self.path),
-            "artifacts_bytes": _size(folder / "artifacts"),
-            "runs_bytes": _size(folder / "runs"),
-            "backups": [str(one) for one in sorted(folder.glob(f"{self.path.name}.*.bak"))],
+            "artifacts_bytes": _size(self.folder / "artifacts"),
+            "runs_bytes": _size(self.folder / "runs"),
+            "backups": [str(one) for one in sorted(self.path.parent.glob(f"{self.path.name}.*.bak"))],
         }
+
+    def collect(
+        self, artifacts: LocalArtifacts, older_than: float | None, keep_last: int = 0, *, grace: float = GRACE, remove: bool = True
+    ) -> Collected:
+        """Remove executions that ended ``older_than`` seconds ago (None: none), of each pipeline not the newest ``keep_last``;
+        then the files of executions that are gone, and the objects to which nothing refers, unless younger than ``grace``
+        seconds. Without ``remove`` only told. Approvals stay."""
+        from yamlflow_nb.infrastructure.store.connection import Database
+        from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
+        from yamlflow_nb.infrastructure.store.retention import executions_there, old_executions, referred, remove_executions
+
+        now = time.time()
+        database = Database(self.path, migrate, check_version)
+        try:
+            old = [] if older_than is None else old_executions(database, now - older_than, keep_last)
+            if remove:
+                remove_executions(database, old)
+            left = executions_there(database) - set(old)
+            folders = [
+                one
+                for one in (self.folder / "runs").glob("*")
+                if one.name not in left and (one.name in old or one.stat().st_mtime < now - grace)
+            ]
+            freed = sum(_size(folder) for folder in folders)
+            for folder in folders if remove else ():
+                shutil.rmtree(folder, ignore_errors=True)
+            swept = artifacts.sweep(referred(database, old), now - grace, remove)
+        finally:
+            database.close()
+        return Collected(old, len(swept), freed + sum(size for _, size in swept))
 
     def back_up(self, target: Path | None = None) -> Path:
         """A copy, whole also while pipelines run. Raises ``CommandError`` (YF729)."""

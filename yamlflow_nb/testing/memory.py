@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import StoredEvent
+from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
@@ -70,6 +70,7 @@ class InMemoryRepository:
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
         self._cached: list[CachedResult] = []
+        self._aside: dict[str, str] = {}
         self._places: dict[str, _Place] = {}
         self._lock = threading.RLock()
         self._bells: dict[str, Callable[[], None]] = {}
@@ -106,8 +107,12 @@ class InMemoryRepository:
         kept.facts.extend(commit.facts)
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
-        kept.variables.update({f"{scope}.{name}": value for scope, name, value in commit.variables})
         self._cached += commit.cached
+        for scope, name, value in commit.variables:
+            if value is DROPPED:
+                kept.variables.pop(f"{scope}.{name}", None)
+            else:
+                kept.variables[f"{scope}.{name}"] = value
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
         record = kept.record
@@ -205,12 +210,18 @@ class InMemoryRepository:
                 if kept is not None and kept.record.owner == owner:
                     kept.record.owner, kept.record.expires_at, kept.record.ring = None, 0.0, None
 
-    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str, why: str = "") -> None:
         with self._lock:
             record = self._kept[execution_id].record
             if record.epoch != epoch:
                 return
             record.status, record.reason, record.owner, record.expires_at, record.ring = "paused", reason, None, 0.0, None
+            if why:
+                self._aside[execution_id] = why
+
+    def why_set_aside(self, execution_id: str) -> str | None:
+        with self._lock:
+            return self._aside.get(execution_id)
 
     # --- places ------------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Verb(NamedTuple):
-    """What a verb takes, and what it does. ``!`` is a word that must be there, ``?`` one that may, ``+`` some, ``*`` any, ``-`` a
-    flag."""
+    """What a verb takes (``!`` a word that must be there, ``?`` one that may, ``+`` some, ``*`` any number, ``-`` a flag), and what
+    it does."""
 
     takes: str
     told: str
@@ -50,7 +50,7 @@ def _parser(name: str) -> Arguments:
     return parser
 
 
-_WITH_VALUE = {"--store": "URL", "--id": "ID", "--as": "NAME", "--definition": "FILE"}
+_WITH_VALUE = {"--store": "URL", "--as": "NAME", "--definition": "FILE"}
 
 
 def help_text() -> str:
@@ -71,6 +71,11 @@ def _usage(takes: str) -> str:
 
 def _execution(magics: PipelineMagics, options: Any) -> Execution:
     return magics.executions(options.store, to_read=True).get(options.id)
+
+
+def _meant(magics: PipelineMagics, options: Any, verb: str) -> Execution:
+    """The one that is named, else the newest for which there is something to do."""
+    return magics.executions(options.store, to_read=True).meant(verb, options.id)
 
 
 def _demo(magics: PipelineMagics, options: Any) -> None:
@@ -108,7 +113,12 @@ def _attach(magics: PipelineMagics, options: Any) -> None:
 def _result(magics: PipelineMagics, options: Any) -> dict[str, Any]:
     import yamlflow_nb
 
-    execution = _execution(magics, options).wait().raise_if_failed()
+    execution = _execution(magics, options).wait(or_waiting=True)
+    if execution.status in ("waiting", "paused"):
+        waits = ", ".join(execution.waiting_for)
+        what = f"waits for {waits}" if execution.status == "waiting" and waits else f"is {execution.status}"
+        raise CommandError("YF732", f"`{execution.id}` has not ended: it {what}", "%pipeline attach shows it")
+    execution.raise_if_failed()
     outputs = execution.outputs.items()
     store = options.store or magics.store or None
     return {name: yamlflow_nb.read(value, store=store) if _is_table(value) else value for name, value in outputs}
@@ -124,7 +134,7 @@ def _why(magics: PipelineMagics, options: Any) -> None:
 
 def _told(verb: str) -> Callable[[PipelineMagics, Any], None]:
     def tell(magics: PipelineMagics, options: Any) -> None:
-        execution = _execution(magics, options)
+        execution = _meant(magics, options, verb)
         getattr(execution, verb)(**({"now": options.now} if verb == "cancel" else {}))
         print(f"{execution.id}: {verb} is on its way")  # noqa: T201
 
@@ -135,7 +145,7 @@ def _resume(magics: PipelineMagics, options: Any) -> None:
     """Go on after a pause, or with an execution whose process is gone: then it is drawn here, where it runs from now on."""
     from yamlflow_nb.views.run_in_cell import run_in_cell
 
-    execution = _execution(magics, options)
+    execution = _meant(magics, options, "resume")
     taken_over = execution.status == "interrupted"
     execution.resume(namespace=magics.names)
     if taken_over:
@@ -145,10 +155,15 @@ def _resume(magics: PipelineMagics, options: Any) -> None:
 
 
 def _retry(magics: PipelineMagics, options: Any) -> None:
-    """The next round of an execution that has ended, drawn here, where it runs."""
+    """The next round of a run that has ended, drawn here, where it runs from now on. An id begins with a digit, a node does not."""
     from yamlflow_nb.views.run_in_cell import run_in_cell
 
-    execution = _execution(magics, options).retry(*options.node, namespace=magics.names)
+    named = [word for word in options.id_or_node if word[:1].isdigit()]
+    nodes = [word for word in options.id_or_node if not word[:1].isdigit()]
+    if len(named) > 1:
+        raise CommandError("YF712", "%pipeline retry: one execution at a time", "usage: %pipeline retry [ID] [NODE]...")
+    execution = magics.executions(options.store, to_read=True).meant("retry", named[0] if named else None)
+    execution.retry(*nodes, namespace=magics.names)
     run_in_cell(magics.shell, execution, options.wait, magics.updates_a_second)
 
 
@@ -210,7 +225,7 @@ VERBS: dict[str, Verb] = {
     "cancel": Verb("id? --now --store", "stop it; finally nodes run, unless --now", _told("cancel")),
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
     "resume": Verb("id? --wait --store", "go on after a pause; or here, live, with a run whose kernel is gone", _resume),
-    "retry": Verb("node* --wait --id --store", "run what failed again, in the same execution, here", _retry),
+    "retry": Verb("id_or_node* --wait --store", "run again what failed or was cancelled, and what hung on it; live", _retry),
     "rerun": Verb("id? --latest --as --wait --store", "the same again, as a new execution", _rerun),
     "fork": Verb(
         "id? --set --at --definition --latest --as --wait --store",

@@ -18,5 +18,8 @@ class ArtifactStore(Protocol):
     def read(self, reference: dict[str, Any]) -> Any:
         """The object that a reference stands for: a data frame, or the path of a file."""
 
+    def bring(self, value: Any) -> Any:
+        """A value whose references, at any depth, are files of this machine; raises FileNotFoundError."""
+
     def find(self, name: str) -> Path:
         """The file behind ``artifact:<sha256>``; raises FileNotFoundError."""

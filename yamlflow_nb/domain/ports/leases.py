@@ -34,7 +34,7 @@ class Leases(Protocol):
     """Compare-and-set on the epoch: of many that want an execution one gets it, and whoever had it before writes no more."""
 
     def now(self) -> float:
-        """The store's clock, by which leases expire."""
+        """The store's clock, by which leases expire: the same for all who share the store, and never set."""
 
     def standing(self, execution_id: str) -> Standing | None: ...
 
@@ -47,8 +47,12 @@ class Leases(Protocol):
     def release(self, owner: str, execution_ids: Iterable[str]) -> None:
         """Let go: anyone may take these over at once."""
 
-    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
-        """Mark an execution ``paused`` for a reason of the engine's own, and let go of it; under a stale epoch nothing."""
+    def set_aside(self, execution_id: str, epoch: int, reason: str, why: str = "") -> None:
+        """Mark an execution ``paused`` for a reason of the engine's own, and let go of it; under a stale epoch nothing. ``why`` is
+        kept for whoever looks."""
+
+    def why_set_aside(self, execution_id: str) -> str | None:
+        """Why it was set aside last; None where it never was."""
 
 
 class Presence(Protocol):

@@ -62,8 +62,9 @@ class Commit:
     """What one turn of an execution changes, written in one transaction or not at all.
 
     ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
-    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles. ``cached``:
-    results that may stand for later runs.
+    twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles. ``variables``
+    are ``(scope, name, value)``, with ``DROPPED`` for one that is no longer there. ``cached``: results that may stand for later
+    runs.
     """
 
     execution_id: str

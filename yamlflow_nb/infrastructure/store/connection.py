@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from yamlflow_nb.domain.store_error import StoreMoved, StoreReadOnly
 from yamlflow_nb.infrastructure.patience import patiently
+from yamlflow_nb.infrastructure.store.file_system import network_kind
 from yamlflow_nb.infrastructure.store.refusals import refusal
 from yamlflow_nb.infrastructure.store.soundness import check_soundness
 
@@ -29,8 +30,12 @@ class Database:
 
     def __init__(self, path: Path, migrate: Callable[[Database], None], version_of: Callable[[Database], None]) -> None:
         self.path = path
-        _make(path)
-        self.read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        self._network = network_kind(path.parent)
+        if self._network is None:
+            _make(path)
+        elif not path.is_file():
+            raise self._is_to_look_at()
+        self.read_only = self._network is not None or not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
         self._lock = threading.RLock()
         self._reading = threading.RLock()
         found = path.stat()
@@ -69,7 +74,7 @@ class Database:
             connection.execute("PRAGMA wal_autocheckpoint=0")
             connection.execute("PRAGMA query_only=ON")
             return connection
-        connection = self._connect("mode=ro")
+        connection = self._connect("mode=ro&immutable=1" if self._network else "mode=ro")
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
@@ -81,6 +86,8 @@ class Database:
     @contextmanager
     def writing(self, before_end: Callable[[], None] | None = None) -> Iterator[sqlite3.Connection]:
         """BEGIN IMMEDIATE ... COMMIT, rolled back on any error. Raises the errors of ``domain.store_error``."""
+        if self._network is not None:
+            raise self._is_to_look_at()
         if self.read_only:
             raise StoreReadOnly(f"the store {self.path} is not yours to write", "look at it, or name another: --store PATH")
         with self._lock:
@@ -97,6 +104,10 @@ class Database:
                 if self._in_transaction():
                     with suppress(sqlite3.Error):
                         self.writer.execute("ROLLBACK")
+
+    def _is_to_look_at(self) -> StoreReadOnly:
+        told = f"the store {self.path} lies on {self._network}, where SQLite's locks do not hold: it is only looked at"
+        return StoreReadOnly(told, "name one on a local disk: --store PATH; without a name it is kept on one, with copies at home")
 
     def _in_transaction(self) -> bool:
         try:

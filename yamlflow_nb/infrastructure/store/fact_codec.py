@@ -13,7 +13,7 @@ SCHEMA = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        event.Started, event.Forked, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskWaiting,
+        event.Started, event.Forked, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
         event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
         event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
         event.RoomGranted, event.PlaceGranted, event.PlaceRefused,

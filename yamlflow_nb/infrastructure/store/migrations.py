@@ -62,6 +62,9 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+_SET_ASIDE = """
+CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
 # Results that may stand for later runs. ``variant`` tells apart those that were made of the same code and inputs, and other files.
 _CACHE = """
 CREATE TABLE cached (
@@ -88,7 +91,9 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
     return step
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_CACHE)}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CACHE),
+}  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from yamlflow_nb.domain.decision import DROPPED
 from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
@@ -37,7 +38,8 @@ class Rows:
         ]
         self.events = list(_events(commit))
         self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
-        self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables]
+        self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables if value is not DROPPED]
+        self.dropped = [(key, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]
         self.cached = [_cached(result) for result in commit.cached]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None

@@ -44,10 +44,17 @@ class SQLiteLeases:
                 [(owner, name) for name in execution_ids],
             )
 
-    def set_aside(self, execution_id: str, epoch: int, reason: str) -> None:
+    def set_aside(self, execution_id: str, epoch: int, reason: str, why: str = "") -> None:
         with self.database.writing() as connection:
-            connection.execute(
+            marked = connection.execute(
                 "UPDATE executions SET status = 'paused', reason = ?, owner = NULL, expires_at = 0, ring = NULL "
                 "WHERE id = ? AND epoch = ?",
                 (reason, execution_id, epoch),
-            )
+            ).rowcount
+            if marked and why:
+                told = why.encode("utf-8", "backslashreplace").decode()
+                connection.execute("INSERT OR REPLACE INTO set_aside VALUES (?, ?)", (execution_id, told))
+
+    def why_set_aside(self, execution_id: str) -> str | None:
+        rows = self.database.rows("SELECT why FROM set_aside WHERE execution_id = ?", execution_id)
+        return str(rows[0][0]) if rows else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRec
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
 from yamlflow_nb.domain.typed_json import loads
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.infrastructure.process_identity import elapsed
 from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
@@ -33,12 +33,13 @@ _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 
 
 
 class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
-    """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire.
+    """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire: seconds
+    since the machine began, which all of its processes share, and which nobody sets.
 
     Raises, here as everywhere, the errors of ``domain.store_error``.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = elapsed) -> None:
         self.path = path
         self.now = clock
         self.database = Database(path, migrate, check_version)
@@ -165,6 +166,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
         ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
         ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
+        ("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped),
         ("INSERT OR REPLACE INTO cached VALUES (?, ?, ?, ?, ?, ?)", rows.cached),
         ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
     ):
