@@ -35,12 +35,12 @@ def measured(n: int, times: int) -> tuple[list[float], list[float]]:
             f"- id: {last}\n    type: python\n    code: pass\n", f"- id: {last}\n    type: python\n    code: |\n      {work}\n"
         )
         store = Path(folder) / "store.db"
-        executions = bootstrap._make(store).executions
+        executions = bootstrap._make(bootstrap._place(store)).executions
         origin = executions.start(text, wait=True, folder=folder)
         here = [_forked(origin, last, mark) for _ in range(times)]
         elsewhere = []
         for _ in range(times):
-            other = bootstrap._make(store).executions
+            other = bootstrap._make(bootstrap._place(store)).executions
             started = time.perf_counter()
             read_back = other.get(origin.id)
             elsewhere.append(time.perf_counter() - started + _forked(read_back, last, mark))

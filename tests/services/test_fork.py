@@ -21,9 +21,14 @@ from yamlflow_nb.services.execution_service import ExecutionService
 Node = dict[str, Any]
 
 
+def opened(folder: Path) -> ExecutionService:
+    """Services that are new, as another process has them."""
+    return bootstrap._make(bootstrap._place(folder / "state" / "store.db")).executions
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[ExecutionService]:
-    made = bootstrap._make(tmp_path / "state" / "store.db").executions
+    made = opened(tmp_path)
     yield made
     made.close()
 
@@ -275,7 +280,7 @@ nodes:
 """
     (tmp_path / "files.yaml").write_text(text)
     first = service.start(tmp_path / "files.yaml", wait=True)
-    other = bootstrap._make(tmp_path / "state" / "store.db").executions
+    other = opened(tmp_path)
     try:
         assert other.get(first.id).fork(latest=True).wait(60).nodes["a"].reused == first.id
         (tmp_path / "work.py").write_text(f"{ledger.note('a')}\nn = 2\n")
