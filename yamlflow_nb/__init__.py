@@ -82,11 +82,13 @@ def run(source: Source, inputs: Mapping[str, Any] | None = None, *, store: str |
     return start(source, inputs, wait=True, store=store, **options).raise_if_failed()
 
 
-def list_executions(limit: int = 50, *, project: str | None = None, store: str | None = None) -> list[ExecutionRecord]:
-    """The newest executions of the store, newest first."""
+def list_executions(
+    limit: int = 50, *, project: str | None = None, with_children: bool = False, store: str | None = None
+) -> list[ExecutionRecord]:
+    """The newest executions of the store, newest first; ``with_children``: also those that nodes of others started."""
     from yamlflow_nb.bootstrap import services
 
-    return services(store).executions.list(project, limit)
+    return services(store).executions.list(project, limit, with_children=with_children)
 
 
 def get_execution(execution_id: str | None = None, *, store: str | None = None) -> Execution:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.worker import Worker
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.ports.catalogue import Catalogue
     from yamlflow_nb.domain.ports.leases import Bell
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
@@ -56,21 +57,34 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def pipelines() -> PipelineService:
-    """Definitions alone: needs no store, and loads nothing that runs."""
+def pipelines(store: str | Path | None = None) -> PipelineService:
+    """Definitions alone: loads nothing that runs. The store is looked into only where a document names what was published, and
+    only if it is there."""
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.services.pipeline_service import PipelineService
 
-    return PipelineService(task_types())
+    return PipelineService(task_types(), lambda: _catalogue(store))
 
 
-def task_service() -> TaskService:
-    """Which task types there are; needs no store."""
+def _catalogue(store: str | Path | None) -> Catalogue | None:
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return services(store).pipelines.shelf.catalogue if _place(store).path.is_file() else None
+    except CommandError:
+        return None
+
+
+def task_service(store: str | Path | None = None) -> TaskService:
+    """Which task types there are, and which tasks were published where there is a store."""
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.services.task_service import TaskService
 
-    return TaskService(task_types(), frozenset(executors(LocalArtifacts(Path()))))
+    types = task_types()
+    packages = {name: plugin.package for name, plugin in types.plugins.found.items()}
+    able = frozenset((*executors(LocalArtifacts(Path())), *packages))
+    return TaskService(types, able, pipelines(store), packages, types.refused)
 
 
 def services(store: str | Path | None = None, *, to_read: bool = False) -> Services:
@@ -236,18 +250,20 @@ def _make(place: Place) -> Services:
     store = _store_at(place)
     repository = patient(store)
     settings = ConfiguredSettings()
-    able = executors(artifacts, settings)
+    made: list[ExecutionService] = []
+    able = executors(artifacts, settings, lambda: made[0].children)
     runs = place.folder / "runs"
     if not store.database.read_only:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
     loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
-    definitions = PipelineService(task_types())
+    definitions = PipelineService(task_types(), lambda: repository)
+    made.append(ExecutionService(loop, repository, artifacts, definitions))
     return Services(
         definitions,
-        ExecutionService(loop, repository, artifacts, definitions),
-        TaskService(task_types(), frozenset(able)),
+        made[0],
+        TaskService(task_types(), frozenset(able), definitions),
         place.path,
     )
 

@@ -63,7 +63,9 @@ def test_a_query_changes_nothing_and_one_that_cannot_be_answered_is_told(ran, sa
 
 def test_all_tables_go_into_a_folder_and_one_into_a_file(ran, said: Said) -> None:
     assert said("store", "export", "out")[0] == 0
-    assert sorted(path.name for path in (ran / "out").iterdir()) == ["events.csv", "executions.csv", "nodes.csv", "variables.csv"]
+    assert sorted(path.name for path in (ran / "out").iterdir()) == [
+            "events.csv", "executions.csv", "nodes.csv", "published.csv", "variables.csv",
+        ]  # fmt: skip
     assert said("store", "export", "runs.json")[0] == 0
     told = json.loads((ran / "runs.json").read_text(encoding="utf-8"))
     assert [one["inputs"] for one in told] == [{"n": 3}, {"n": 4}]

@@ -44,8 +44,9 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs"]
-"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept."""
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs", "cancelled"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept. ``cancelled``: a person ended it,
+so that it is not tried again."""
 
 
 @value
@@ -127,11 +128,14 @@ class TaskNoted:
 
 @value
 class TaskWaiting:
-    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
+    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting. ``people``: only people or
+    events can move it. ``told`` is what its event says."""
 
     at: float
     attempt: AttemptKey
     resumed: bool = False
+    people: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value
@@ -169,12 +173,13 @@ class PlaceRefused:
 
 @value
 class CustomEventSent:
-    """``custom.<name>`` sent from outside."""
+    """``custom.<name>`` sent from outside. One ``key`` counts once, however often it is sent."""
 
     at: float
     name: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     by: str | None = None
+    key: str | None = None
 
 
 @value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -18,6 +19,7 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 
 _read: dict[str, tuple[str, int]] = {}
 """Module → file and time of the version that is loaded, for modules beside a pipeline."""
+_reading = threading.RLock()
 
 
 def named_function(name: str, work: Work) -> Callable[..., Any]:
@@ -71,11 +73,12 @@ def _module(name: str, work: Work) -> Any:
         return import_module(name)
     work.used(path, path.read_bytes())
     version = (os.path.realpath(path), path.stat().st_mtime_ns)
-    loaded = sys.modules.get(name)
-    if _forget_changed(path.parent) or loaded is None or _read.get(name, _version_of(loaded)) != version:
-        loaded = _loaded(name, path)
-        _read[name] = version
-        _note_imported(path.parent)
+    with _reading:  # another task would see what is only half read
+        loaded = sys.modules.get(name)
+        if _forget_changed(path.parent) or loaded is None or _read.get(name, _version_of(loaded)) != version:
+            loaded = _loaded(name, path)
+            _read[name] = version
+            _note_imported(path.parent)
     return loaded
 
 

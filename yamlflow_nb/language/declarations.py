@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -188,8 +189,10 @@ def task_type(reading: Reading, path: Path, node: DocumentNode) -> TaskType | No
     if found is None:
         close = reading.near(value, reading.task_types)
         hint = f"did you mean `{close}`?" if close else f"installed types: {', '.join(sorted(reading.task_types))}"
-        replace = (f"write `{close}`", close) if close else None
-        reading.report("YF131", path, f"there is no task type {shown(value)}", hint, replace=replace)
+        # One that is installed and cannot be used says why: there is no typing mistake to look for.
+        refused = getattr(reading.task_types, "refused", {}).get(value)
+        replace = (f"write `{close}`", close) if close and refused is None else None
+        reading.report("YF131", path, f"there is no task type {shown(value)}", refused or hint, replace=replace)
     return found
 
 
@@ -197,7 +200,7 @@ def task_fields(
     reading: Reading, path: Path, written: dict[str, DocumentNode], kind: TaskType, also_known: tuple[str, ...] = CONTROL_FIELDS
 ) -> dict[str, Any]:
     """A task type's own fields, checked against its model; keys that are none are reported. ``path`` is the mapping's."""
-    names = field_names(kind)
+    names = field_names(kind, written)
     plain: dict[str, Any] = {}
     for name, item in written.items():
         if name not in names:
@@ -208,17 +211,18 @@ def task_fields(
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
-            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name]))
+            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name], kind.bound_form))
     try:
-        kind.fields.model_validate(plain)
+        if not kind.is_missing:
+            kind.fields.model_validate(plain)
     except ValidationError as error:
         _report_fields(reading, path, kind, error, plain)
     return plain
 
 
-def field_names(kind: TaskType) -> tuple[str, ...]:
-    """The names of a type's own fields, as they are written."""
-    return _names_in(kind.fields)
+def field_names(kind: TaskType, written: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names of a type's own fields, as they are written; of one that is not installed any more those that are ``written``."""
+    return tuple(written) if kind.is_missing else _names_in(kind.fields)
 
 
 @cache

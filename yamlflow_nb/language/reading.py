@@ -9,6 +9,7 @@ from typing import Any
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, TriggerNode
+from yamlflow_nb.domain.ports.catalogue import Shelf
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.language.durations import FORMS, meant_duration, parse_duration
 from yamlflow_nb.language.expression_parser import parse_trigger
@@ -38,7 +39,8 @@ _KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "a number"
 class Reading:
     """Collects findings; remembers the expressions that it has parsed."""
 
-    def __init__(self, document: Document, task_types: Mapping[str, TaskType]) -> None:
+    def __init__(self, document: Document, task_types: Mapping[str, TaskType], shelf: Shelf | None = None) -> None:
+        self.shelf = shelf
         self.document = document
         self.task_types = task_types
         self.found: list[Diagnostic] = []

@@ -177,6 +177,10 @@ class Caching:
             return
         self.told |= {"emitted": [[name, dict(payload)] for name, payload in emitted], "files": files, "written": written}
 
+    def keep_nothing(self) -> None:
+        """The result comes by itself, from where it was not seen what it is made of: it stands for no later one."""
+        self.told = {"missed": "what its result is made of is not seen here, so nothing is kept"}
+
     @property
     def _named(self) -> dict[str, str]:
         """The files that the task names: where they are → how."""

@@ -155,6 +155,11 @@ class KernelLoop:
         """Somebody rang: look what is asked in the store."""
         self._put(RUNG)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it drives nothing any more."""
+        return self._closed
+
     def run(self, execution_id: str) -> Run | None:
         """An execution that this loop drives, or None."""
         return self._turns.runs.get(execution_id)
@@ -276,9 +281,5 @@ class KernelLoop:
         return min(ends) if ends else None
 
     def _drain(self) -> list[Any]:
-        messages: list[Any] = []
-        while True:
-            try:
-                messages.append(self._queue.get_nowait())
-            except Empty:
-                return messages
+        """What is there; nobody else takes anything out."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]

@@ -13,6 +13,7 @@ from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
@@ -144,6 +145,7 @@ class TurnTaker:
         for fact, rank in begin.later:
             self._agenda.put(run.id, fact, rank=rank)
 
+    @uncollected
     def _decided(self, facts: Sequence[Arrival], drafts: dict[str, Draft]) -> _Made:
         made = _Made(drafts, [], [])
         for arrival in facts:
@@ -169,7 +171,9 @@ class TurnTaker:
             return
         if isinstance(fact, TaskFinished):
             self._carry.finished(run.id, fact.attempt)
-        draft = made.drafts.setdefault(run.id, Draft(run))
+        draft = made.drafts.get(run.id)
+        if draft is None:
+            draft = made.drafts[run.id] = Draft(run)
         fact = run.limit.let_in(arrival.fact)
         if fact is None:
             if arrival.request_id is not None:
@@ -207,6 +211,7 @@ class TurnTaker:
                 self.lose(run, refused.everything)
         return refused
 
+    @uncollected
     def _carry_out(self, made: _Made) -> None:
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}

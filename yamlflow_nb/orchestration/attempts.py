@@ -13,6 +13,8 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.orchestration import items, room
+from yamlflow_nb.orchestration.due import awaited_of, due_at
+from yamlflow_nb.orchestration.event_manager import timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
@@ -59,11 +61,12 @@ def start_node(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | N
 def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
     """The next attempt of a node, an iteration or an item."""
     planned = run.planned
-    if slot.inputs is None:
-        local = None if item is None or run.fan is None else {"item": run.fan.items[item], "index": item}
+    if slot.inputs is None and not _resolved(state, run, slot, item):
+        return
+    due: float | None = None
+    if planned.waits == "event" and planned.awaited is None and planned.id not in state.scripted:
         try:
-            slot.inputs = resolve(state, planned.bindings, planned.bound, local)
-            slot.fields = resolve(state, planned.fields, planned.bound_fields, local)
+            due = due_at(planned, slot.fields or {}, state.now)
         except Unjudgeable as error:
             conclude_failure(state, run, slot, item, "expression", error.diagnostic)
             return
@@ -74,26 +77,65 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
     slot.escalated = False
     if slot.number == 1:
         slot.series_started = state.now
-    inputs, slot.inputs = slot.inputs, None
+    inputs, slot.inputs = slot.inputs or {}, None
     if planned.awaited is None or planned.id in state.scripted:
         state.decide(StartTask(key, planned.type or "", inputs, slot.fields or {}, planned.timeout))
     if planned.timeout:
         state.set_timer("timeout", run, item, state.now + planned.timeout)
-    if planned.waits is not None and (planned.waits == "person" or planned.awaited is not None):
-        _wait(state, run, item)
+    if planned.waits in ("person", "event"):
+        _wait(state, run, slot, item, due)
 
 
-def _wait(state: ExecutionState, run: NodeRun, item: int | None) -> None:
-    """An approval, or a ``wait`` on an event: only people or events move it now."""
+def _resolved(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> bool:
+    """Give the slot its inputs and fields; False where that failed it."""
+    planned = run.planned
+    local = None if item is None or run.fan is None else {"item": run.fan.items[item], "index": item}
+    try:
+        slot.inputs = resolve(state, planned.bindings, planned.bound, local)
+        slot.fields = resolve(state, planned.fields, planned.bound_fields, local)
+    except Unjudgeable as error:
+        conclude_failure(state, run, slot, item, "expression", error.diagnostic)
+        return False
+    return True
+
+
+def start_again(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
+    """The same attempt once more, in another process: its executor finds by its key what is there already. Whether that waits for
+    people it says anew."""
+    key = slot.attempt
+    if item is not None:
+        items.wait(state, run, item, False)
+    elif run.state == "waiting":
+        state.move(run, "running")
+        run.why = None
+    if key is None or not _resolved(state, run, slot, item):
+        return
+    inputs, slot.inputs = slot.inputs or {}, None
+    state.decide(StartTask(key, run.planned.type or "", inputs, slot.fields or {}, run.planned.timeout))
+
+
+def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, due: float | None) -> None:
+    """An approval, or a ``wait`` on an event: only people or events move it now. Time passes, and files come, by themselves."""
     planned = run.planned
     if item is None:
         state.move(run, "waiting")
-        state.store_node_event(run, "waiting", {"event": "custom." + planned.awaited[1]} if planned.awaited else _NOTHING)
-    state.open_to_people(run)
+        state.store_node_event(run, "waiting", awaited_of(planned, slot.fields or {}, due))
+    if planned.waits == "person" or planned.awaited is not None:
+        state.open_to_people(run)
+    if due is not None:
+        state.set_timer("due", run, item, due)
     if planned.wait_timeout:
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
+
+
+def come_due(state: ExecutionState, run: NodeRun, item: int | None) -> None:
+    """The time is over that a ``wait`` node waits for."""
+    slot: ItemRun = run if item is None or run.fan is None else run.fan.runs[item]
+    if slot.attempt is not None:
+        outputs = {"at": timestamp(state.now), "waited": round(state.now - slot.attempt_started, 6)}
+        finish_attempt(state, TaskFinished(state.now, slot.attempt, "completed", outputs))
 
 
 def arrive(state: ExecutionState, run: NodeRun, payload: Mapping[str, Any]) -> None:
@@ -126,18 +168,20 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     item = fact.attempt.item
     slot.attempt = None
     slot.cached = fact.cache or None
+    run.why = None
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
+        state.drop_timer(timer_name("due", run, item))
     outputs = dict(fact.outputs) if slot.early is None else {**slot.early, **fact.outputs}
     if fact.state in ("completed", "approved"):
         if run.planned.waits == "person" and item is None:
             state.store_node_event(run, "approved", dict(outputs))
         _succeed(state, run, slot, item, outputs)
         return
-    reason = {"timed_out": "timeout", "failed": "error"}.get(fact.state, fact.state)
+    reason = {"timed_out": "timeout", "failed": "error", "cancelled": "error"}.get(fact.state, fact.state)
     error = fact.error or TaskError("", _DEFAULT_MESSAGES.get(reason, "the task failed").format(timeout=run.planned.timeout))
-    fail_attempt(state, run, slot, item, reason, error, outputs, fact.exit_code)
+    fail_attempt(state, run, slot, item, reason, error, outputs, fact.exit_code, final=fact.state == "cancelled")
 
 
 _DEFAULT_MESSAGES = {
@@ -209,8 +253,9 @@ def fail_attempt(
     error: TaskError,
     outputs: Mapping[str, Any],
     exit_code: int | None,
+    final: bool = False,
 ) -> None:
-    """An attempt failed: what it set is dropped; it is tried again, or the node, iteration or item failed."""
+    """An attempt failed: what it set is dropped; it is tried again (unless ``final``), or the node, iteration or item failed."""
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
@@ -220,7 +265,7 @@ def fail_attempt(
     retry = run.planned.retry
     tries = slot.number - state.interruptions.get((run.planned.id, state.round, run.iteration, item), 0)
     delay = _backoff(run.planned, tries)
-    if reason not in NEVER_RETRIED and tries < retry.maxAttempts:
+    if reason not in NEVER_RETRIED and not final and tries < retry.maxAttempts:
         in_time = retry.maxDuration is None or state.now + delay - slot.series_started <= retry.maxDuration
         wanted, complaint = _wants_retry(state, run, slot, item, reason, error, exit_code) if in_time else (False, None)
         if wanted:
@@ -350,14 +395,29 @@ def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:
 def set_waiting(state: ExecutionState, fact: TaskWaiting) -> None:
     """A running task waits for something outside, or goes on."""
     found = slot_of(state, fact.attempt)
-    if found is None or fact.attempt.item is not None:
+    if found is None:
         return
-    run = found[0]
-    if not fact.resumed and run.state == "running":
+    run, item = found[0], fact.attempt.item
+    if item is not None:
+        if not fact.resumed and run.fan is not None and item not in run.fan.waiting:
+            state.store_node_event(run, "waiting", {**fact.told, "item": item})
+        items.wait(state, run, item, fact.people and not fact.resumed)
+    elif not fact.resumed and run.state == "running":
         state.move(run, "waiting")
-        state.store_node_event(run, "waiting", _NOTHING)
+        state.store_node_event(run, "waiting", dict(fact.told))
+        run.why = _awaited(fact.told)
+        if fact.people:
+            state.open_to_people(run)
     elif fact.resumed and run.state == "waiting":
         state.move(run, "running")
+        run.why = None
+
+
+def _awaited(told: Mapping[str, Any]) -> str | None:
+    """``its child `20261124-1` waits for custom.go``"""
+    if "child" not in told:
+        return None
+    return f"its child `{told['child']}` waits" + (f" for {', '.join(told['for'])}" if told.get("for") else "")
 
 
 def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
@@ -368,6 +428,7 @@ def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("wait", run, item))
+    state.drop_timer(timer_name("due", run, item))
     message = f"timed out after {run.planned.timeout:g} s"
     fail_attempt(state, run, slot, item, "timeout", TaskError("", message), slot.early or {}, None)
 
@@ -386,6 +447,8 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("timeout", run, item))
+    state.drop_timer(timer_name("due", run, item))
     reason = "rejected" if policy == "reject" else "timeout"
-    message = f"no answer within {run.planned.wait_timeout:g} s"
+    came = "no answer" if run.planned.waits == "person" else "what it waits for did not come"
+    message = f"{came} within {run.planned.wait_timeout:g} s"
     fail_attempt(state, run, slot, item, reason, TaskError("", message), slot.early or {}, None)

@@ -64,7 +64,7 @@ class ItemRun:
 class Fan:
     """The items of a ``forEach`` node."""
 
-    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped")
+    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped", "waiting")
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
@@ -76,6 +76,8 @@ class Fan:
         self.failed = 0
         self.concluded = False
         self.stopped = False
+        self.waiting: set[int] = set()
+        """Items that only people or events can move, of those at work."""
 
 
 class NodeRun(ItemRun):
@@ -187,6 +189,8 @@ class ExecutionState:
         """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
+        self.event_keys: set[str] = set()
+        """Under which keys events from outside have come."""
         self.timers: dict[str, tuple[str, int, int | None]] = {}
         self.interruptions: dict[tuple[str, int, int, int | None], int] = {}
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""

@@ -111,7 +111,7 @@ def _planned(
         inputs=task.inputs if task is not None else None,
         retry=setting("retry") or _NO_RETRY,
         timeout=setting("timeout") or None,
-        wait_timeout=(setting("waitTimeout") or None) if task_type is not None and task_type.waits else None,
+        wait_timeout=(setting("waitTimeout") or None) if task_type is not None and task_type.waits in ("person", "event") else None,
         on_failure=setting("onFailure") or "continue",
         always=bool(setting("always")),
         max_parallel=setting("maxParallel"),

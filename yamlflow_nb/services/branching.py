@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yamlflow_nb.domain.event import Forked, Started
+from yamlflow_nb.domain.event import Forked
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
+from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.used_files import changed_files
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
@@ -19,8 +20,9 @@ from yamlflow_nb.planning.written_out import written_out
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk
 from yamlflow_nb.services.fitting_command import check_node, checked_value
+from yamlflow_nb.services.new_execution import first_fact, held, new_id, new_record, system_names
+from yamlflow_nb.services.packages import kept_pins
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
-from yamlflow_nb.services.records import held, new_record, system_names
 
 _INPUT = "pipeline.input."
 
@@ -60,11 +62,11 @@ def fork(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str, 
         kept = [one for one in state.order if one.planned.id in plan.index and one.planned.id not in anew]
         reused = {one.planned.id: result_of(one, run.id, _outputs(one, given)) for one in kept}
         custom = {name: dict(payload) for name, payload in state.custom.items()}
-    now = desk.now()
-    record = new_record(plan.definition, source, inputs, now, by, run.record.definition_hash if plan is run.plan else None)
+    record = _record(desk, run, source, plan, inputs, by)
     changed = tuple(sorted({*given, *wanted.at}))
     waits = held(plan.definition)
-    fact = Forked(now, inputs, system_names(record), run.id, reused, custom, changed, by, waits, wanted.fresh)
+    names_read, at = system_names(record), record.created_at
+    fact = Forked(at, inputs, names_read, run.id, reused, custom, changed, by, waits, wanted.fresh)
     return desk.begin(record, plan, fact, namespace)
 
 
@@ -91,10 +93,19 @@ def rerun(desk: Desk, run: Run, wanted: Wanted, by: str, namespace: Mapping[str,
     with run.lock:
         source, plan = _definition(desk, run, wanted)
         inputs = _inputs(run.state, plan.definition, {})
-    now = desk.now()
-    record = new_record(plan.definition, source, inputs, now, by, run.record.definition_hash if plan is run.plan else None)
-    fact = Started(now, inputs, system_names(record), held(plan.definition), run.id, wanted.fresh)
-    return desk.begin(record, plan, fact, namespace)
+    record = _record(desk, run, source, plan, inputs, by)
+    return desk.begin(record, plan, first_fact(record, plan.definition, origin=run.id, fresh=wanted.fresh), namespace)
+
+
+def _record(
+    desk: Desk, run: Run, source: PipelineSource, plan: ExecutionPlan, inputs: Mapping[str, Any], by: str
+) -> ExecutionRecord:
+    """The record of the new execution. With the same definition, names in it mean what they meant in the old one."""
+    now, same_plan = desk.now(), plan is run.plan
+    known = run.record.definition_hash if same_plan else None
+    record = new_record(new_id(now), plan.definition, source, inputs, now, by, known)
+    record.pins = desk.pins(plan.definition) | (kept_pins(run.record.pins) if same_plan else {})
+    return record
 
 
 def _outputs(node: NodeRun, given: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import Fact, Forked, RetryRequested, Started, TakenOver
+from yamlflow_nb.domain.event import CustomEventSent, Fact, Forked, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
+from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
@@ -34,6 +36,8 @@ from yamlflow_nb.services.pipeline_source import PipelineSource
 ANSWER_SECONDS = 5.0
 """How long whoever asks another process waits for its answer."""
 QUARANTINED = "quarantined"
+MOST_LOADS = 3
+"""How many processes may die of an execution before they have moved it; then it is set aside."""
 
 
 class Desk:
@@ -73,6 +77,10 @@ class Desk:
         """The plan of a text. Raises ``DefinitionError``."""
         return self._pipelines.plan(self._pipelines.load_source(source))
 
+    def pins(self, definition: PipelineDefinition) -> dict[str, str]:
+        """What names without a version stand for now, and the versions of packages."""
+        return self._pipelines.pins(definition)
+
     # --- who drives it ---------------------------------------------------------------------------------------------
 
     def driven_here(self, execution_id: str) -> Run | None:
@@ -88,6 +96,12 @@ class Desk:
         standing = self._repository.standing(execution_id)
         return (status, reason) if standing is None else self._as_seen(standing, status, reason)
 
+    def stored(self, execution_id: str) -> tuple[bool, str, str | None]:
+        """Whether an execution has ended, its status and its reason, as the store has them now."""
+        standing = self._repository.standing(execution_id)
+        assert standing is not None, "whoever holds it has seen it in the store"
+        return standing.has_ended, standing.status, standing.reason
+
     def as_seen(self, record: ExecutionRecord) -> ExecutionRecord:
         """A record with the status that others see."""
         standing = Standing(record.status, record.reason, record.owner, record.epoch, record.expires_at, 0)
@@ -102,6 +116,10 @@ class Desk:
         waits = standing.owner is None and standing.reason == WORKER
         return (status, reason) if waits or self._loop.tenure.is_driven(standing) else ("interrupted", reason)
 
+    def children(self, execution_id: str) -> list[ExecutionRecord]:
+        """What the nodes of an execution have started, as others see it."""
+        return [self.as_seen(record) for record in self._repository.children(execution_id)]
+
     # --- commands --------------------------------------------------------------------------------------------------
 
     def tell(self, execution_id: str, fact: Fact) -> None:
@@ -115,12 +133,20 @@ class Desk:
             raise ended(execution_id, standing.status if standing else None)
         if not self._loop.tenure.is_driven(standing):
             raise interrupted(execution_id)
-        request = Request(uuid.uuid4().hex, execution_id, fact)
+        request = Request(_request_id(execution_id, fact), execution_id, fact)
         self._repository.ask(request)
         crash_point("request-written")
         if self._loop.bell is not None:
             self._loop.bell.ring(standing.ring)
         self._await_answer(request, standing)
+
+    def keep_for_later(self, execution_id: str, fact: Fact) -> None:
+        """Let a fact lie in the store until somebody goes on with an execution that nobody drives now."""
+        self._repository.ask(Request(_request_id(execution_id, fact), execution_id, fact))
+        crash_point("request-written")
+        standing = self._repository.standing(execution_id)
+        if standing is not None and self._loop.bell is not None and self._loop.tenure.is_driven(standing):
+            self._loop.bell.ring(standing.ring)  # somebody has begun to drive it between the look and the writing
 
     def _await_answer(self, request: Request, asked: Standing) -> None:
         until, pause = time.monotonic() + ANSWER_SECONDS, 0.002
@@ -187,6 +213,10 @@ class Desk:
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
+        if standing.loads >= MOST_LOADS and not force and not self._loop.tenure.is_driven(standing):
+            error = set_aside(execution_id, f"{standing.loads} processes in a row ended while they loaded it")
+            self._set_aside(execution_id, error)
+            raise error
         if standing.reason == QUARANTINED and not force:
             raise set_aside(execution_id, self._repository.why_set_aside(execution_id))
         tenure = self._loop.tenure
@@ -236,12 +266,12 @@ class Desk:
         """The plan of the definition with which it was started, whatever has become of the file since."""
         source = PipelineSource(record.definition, record.source_name, Path(record.folder))
         try:
-            definition = self._pipelines.load_source(source, with_files=False)
+            plan = self._pipelines.stored_plan(source, record.pins)
         except DefinitionError as error:
             raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
-        if record.definition_hash not in ("", definition.content_hash):
+        if record.definition_hash not in ("", plan.definition.content_hash):
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
-        return self._pipelines.plan(definition)
+        return plan
 
     def why_set_aside(self, execution_id: str) -> str | None:
         """Why it was set aside; None where it was not, or nobody wrote it down."""
@@ -257,6 +287,13 @@ class Desk:
             self._repository.set_aside(execution_id, standing.epoch, QUARANTINED, error.diagnostics[0].message)
         except StoreError:
             return
+
+
+def _request_id(execution_id: str, fact: Fact) -> str:
+    """An event that is sent again under its key is the same request."""
+    if isinstance(fact, CustomEventSent) and fact.key is not None:
+        return hashlib.sha256(f"{execution_id}\n{fact.key}".encode()).hexdigest()[:32]
+    return uuid.uuid4().hex
 
 
 def interrupted(execution_id: str) -> CommandError:

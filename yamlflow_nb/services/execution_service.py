@@ -13,20 +13,22 @@ from yamlflow_nb.domain.event import PlaceGranted, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
+from yamlflow_nb.services.child_executions import ChildExecutions
 from yamlflow_nb.services.choosing import choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.difference import Difference
 from yamlflow_nb.services.execution import Execution
+from yamlflow_nb.services.new_execution import first_fact, new_id, new_record
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import Source, read_source, this_project
-from yamlflow_nb.services.records import held, new_record, system_names
+from yamlflow_nb.services.pipeline_source import Source, this_project
 
 _NEWEST = 1000
 
@@ -40,6 +42,7 @@ class ExecutionService:
         self._artifacts = artifacts
         self._pipelines = pipelines
         self._desk = Desk(loop, repository, pipelines)
+        self.children = ChildExecutions(loop, repository, self._desk, pipelines)
         self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -66,7 +69,7 @@ class ExecutionService:
         drives it, but the next ``yamlflow worker`` on this store, so that it outlives this one. Raises ``DefinitionError``,
         ``InputError``, ``CommandError`` (YF721).
         """
-        text = read_source(source, name, folder)
+        text = self._pipelines.source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
         values = accepted_inputs(definition, inputs or {})
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
@@ -74,9 +77,10 @@ class ExecutionService:
         plan = self._pipelines.plan(definition)
         self._desk.check_pools(plan, text.folder)
         now = self._loop.now()
-        record = new_record(definition, text, values, now, initiator or user())
+        record = new_record(new_id(now), definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        started = Started(now, values, system_names(record), held(definition), fresh=fresh)
+        record.pins = self._pipelines.pins(definition)
+        started = first_fact(record, definition, fresh=fresh)
         try:
             if where == "worker":
                 return self._left_to_worker(record, plan, started, wait)
@@ -120,9 +124,14 @@ class ExecutionService:
         follower = self._desk.follow(record)
         return Execution(follower.run, self._desk, follower)
 
-    def list(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
-        """The newest executions, newest first; of one project, or of all."""
-        return [self._desk.as_seen(record) for record in self._repository.executions(project, limit)]
+    def list(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
+        """The newest executions, newest first; of one project, or of all; ``with_children``: also those that nodes started."""
+        records = self._repository.executions(project, limit, with_children=with_children)
+        return [self._desk.as_seen(record) for record in records]
+
+    def children_of(self, execution_id: str) -> Sequence[ExecutionRecord]:
+        """The executions that nodes of one have started, oldest first."""
+        return self._desk.children(execution_id)
 
     def of_this_project(self, limit: int = 50) -> Sequence[ExecutionRecord]:
         """The newest executions of the project in whose folder this process works."""
@@ -162,13 +171,18 @@ class ExecutionService:
         record = self._repository.execution(execution_id)
         if record is not None:
             return record
-        near = [found for found in self._repository.executions(None, _NEWEST) if execution_id and found.id.startswith(execution_id)]
+        near = self._begin_with(execution_id, False) or self._begin_with(execution_id, True)
         if len(near) == 1:
             return near[0]
         if near:
             shown = ", ".join(found.id for found in near[:5])
             raise CommandError("YF701", f"several executions begin with `{execution_id}`: {shown}", "give more of the id")
         raise CommandError("YF701", f"there is no execution `{execution_id}`", "yamlflow list shows them")
+
+    def _begin_with(self, beginning: str, with_children: bool) -> Sequence[ExecutionRecord]:
+        """The id of a child begins with its parent's, so that the parent is meant where both could be."""
+        found = self._repository.executions(None, _NEWEST, with_children=with_children) if beginning else []
+        return [record for record in found if record.id.startswith(beginning)]
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
@@ -179,7 +193,8 @@ class ExecutionService:
 
     def all_meant(self, pipeline: str, where: Mapping[str, Any]) -> Sequence[Execution]:
         """Every execution of a pipeline that has not ended and was started with these inputs. Raises ``CommandError`` (YF732)."""
-        return [self.get(name) for name in matching(self._newest(True), pipeline, where)]
+        records = self.list(None, _NEWEST, with_children=True)
+        return [self.get(name) for name in matching(records, pipeline, where)]
 
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
         return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
@@ -226,10 +241,40 @@ class ExecutionService:
         return self.get(execution_id).answer(node, answer)
 
     def send_event(
-        self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None, *, here: bool = False
+        self,
+        name: str,
+        execution_id: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
     ) -> Execution:
-        """``custom.<name>`` happened."""
-        return self.meant("event send", execution_id).send_event(name, payload, user(), here=here)
+        """``custom.<name>`` happened. Without an id: in the one that is meant, or in its child where that alone waits for it."""
+        meant = self.meant("event send", execution_id)
+        if execution_id is None:
+            meant = self._who_awaits(meant, f"custom.{name.removeprefix('custom.')}") or meant
+        return meant.send_event(name, payload, user(), key=key, here=here)
+
+    def _who_awaits(self, execution: Execution, event: str) -> Execution | None:
+        """An execution, or the first of its children, that waits for an event."""
+        if event in execution.waiting_for:
+            return execution
+        waiting = (self.get(child.id) for child in execution.children if child.status not in TERMINAL_STATUS)
+        return next((found for child in waiting if (found := self._who_awaits(child, event)) is not None), None)
+
+    def send_event_to_all(
+        self,
+        name: str,
+        pipeline: str,
+        where: Mapping[str, Any] | None = None,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
+    ) -> Sequence[Execution]:
+        """The same for every execution of a pipeline that has not ended and was started with these inputs. Raises
+        ``CommandError`` (YF732) where there is none."""
+        return [one.send_event(name, payload, user(), key=key, here=here) for one in self.all_meant(pipeline, where or {})]
 
     def diff(self, a: str, b: str | None = None) -> Difference:
         """What is different between two executions; without ``b`` between ``a`` and the one that it is a fork of, or repeats.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MARKS = {
@@ -13,6 +13,9 @@ MARKS = {
 
 _MOST_LINES = 8
 """Of an error. A database draws a caret below its query; a wall of text helps nobody."""
+
+
+_MOST_CHILDREN = 5
 
 
 def _same(error: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
@@ -26,6 +29,8 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
         lines.append(f"  set aside: {one_line(snapshot['set_aside'])}")
     if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
+    if snapshot.get("packages_changed"):
+        lines.append(f"  since it was started: {', '.join(snapshot['packages_changed'])}")
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
     for position, node in enumerate(snapshot["nodes"]):
         last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]
@@ -71,7 +76,18 @@ def progress(told: Mapping[str, Any]) -> str:
 def details(node: Mapping[str, Any]) -> list[str]:
     """What else is worth a line: what its attempts noted, the error of a failed node, the reason of a skipped one."""
     told = [f"reused from {node['reused']}"] if node.get("reused") else [node["cached"]] if node.get("cached") else []
-    return [f"note: {one_line(note)}" for note in node.get("notes", ())] + [one_line(line) for line in told] + _ending(node)
+    notes = [f"note: {one_line(note)}" for note in node.get("notes", ())]
+    return notes + [one_line(line) for line in told] + _children(node.get("children", ())) + _ending(node)
+
+
+def _children(children: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The pipelines that a node runs: of many only those that did not complete."""
+    told = [one for one in children if len(children) == 1 or one["status"] != "completed"]
+    lines = [
+        f"{MARKS.get(one['status'], '▶')} {one['id']}  {one['status']}" + (f"  {one['node']}" if "[" in one["node"] else "")
+        for one in told[:_MOST_CHILDREN]
+    ]
+    return lines + ([f"… and {len(told) - _MOST_CHILDREN} more children"] if len(told) > _MOST_CHILDREN else [])
 
 
 def _ending(node: Mapping[str, Any]) -> list[str]:

@@ -128,6 +128,36 @@ CODES: dict[str, ErrorCode] = {
         "yamlflow fork 20261124",
         "Name the change: --set extract.row_count=0, --at features, --definition new.yaml, --latest; yamlflow rerun repeats it all.",
     ),
+    "YF760": ErrorCode(
+        "no such task type",
+        "A task type is one of ours, or comes with an installed package that names it in the entry-point group yamlflow_nb.executors.",
+        "yamlflow tasks profil",
+        "yamlflow tasks lists them, and tells of those that are installed and cannot be used why.",
+    ),
+    "YF750": ErrorCode(
+        "what is published needs a version",
+        "A published pipeline or task is found by its name and version, and stays as it is.",
+        "yamlflow publish flights.pipeline.yaml",
+        'Write `version: "1.0.0"`, quoted, below the name.',
+    ),
+    "YF751": ErrorCode(
+        "the version has other content",
+        "A version never changes: who runs name@version gets what was published under it. Comments and layout are no content.",
+        "yamlflow publish flights.pipeline.yaml",
+        "Write the next version.",
+    ),
+    "YF752": ErrorCode(
+        "nothing was published under this name",
+        "name@version means a published version, a name alone the newest one.",
+        "yamlflow run scor@1.0.0",
+        "yamlflow list --pipelines shows what there is; yamlflow publish FILE publishes.",
+    ),
+    "YF753": ErrorCode(
+        "the task cannot be published",
+        "A published task is used by pipelines that are not written yet: it reads its inputs, by name, and no node of this pipeline.",
+        "yamlflow publish flights.pipeline.yaml --task delay_query",
+        "Declare `inputs` and read them; let the node that uses the task bind them.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",

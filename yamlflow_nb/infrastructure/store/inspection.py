@@ -14,10 +14,12 @@ from yamlflow_nb.infrastructure.store.refusals import damaged, refusal
 
 TABLES = {
     "executions": "SELECT id, pipeline, version, status, reason, round, project, source_name, initiator, created_at, finished_at, "
+    "parent_id, parent_node, "
     "inputs, outputs FROM executions JOIN given ON execution_id = id ORDER BY created_at",
     "nodes": "SELECT * FROM nodes",
     "events": "SELECT * FROM events",
     "variables": "SELECT * FROM variables",
+    "published": "SELECT * FROM published ORDER BY kind, namespace, name, at",
 }
 """What is exported: the projections that people ask for. The journal they come from is in the store's own file."""
 JSON_COLUMNS = frozenset({"inputs", "outputs", "payload", "value"})

@@ -65,6 +65,20 @@ CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 _SET_ASIDE = """
 CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
 """
+# A child is an execution like any other that knows whose node it is; what was published only ever grows.
+_CHILDREN = """
+ALTER TABLE executions ADD COLUMN parent_id TEXT;
+ALTER TABLE executions ADD COLUMN parent_node TEXT;
+ALTER TABLE executions ADD COLUMN parent_attempt TEXT;
+ALTER TABLE executions ADD COLUMN loads INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX children_of ON executions (parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE given ADD COLUMN pins TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE published (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
+    source_name TEXT NOT NULL, folder TEXT NOT NULL, "by" TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (kind, namespace, name, version)
+);
+"""
 # Results that may stand for later runs. ``variant`` tells apart those that were made of the same code and inputs, and other files.
 _CACHE = """
 CREATE TABLE cached (
@@ -92,7 +106,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CACHE),
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CHILDREN), 6: _run(_CACHE),
 }  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)

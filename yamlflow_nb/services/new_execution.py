@@ -1,4 +1,4 @@
-"""A pipeline that is about to run → the record of its execution, and the names that it reads as ``system.*``."""
+"""What an execution begins with: its id, its record, its first fact."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from yamlflow_nb.domain.event import Started
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.services.pipeline_source import PipelineSource, project_of
 
 
 def new_record(
+    execution_id: str,
     definition: PipelineDefinition,
     text: PipelineSource,
     values: Mapping[str, Any],
@@ -20,9 +22,10 @@ def new_record(
     initiator: str,
     content_hash: str | None = None,
 ) -> ExecutionRecord:
-    """The record of an execution that begins now; ``content_hash`` where it is known already."""
+    """The record of an execution that is about to begin; it belongs to the project of its text's folder. ``content_hash`` where it
+    is known already."""
     return ExecutionRecord(
-        id=_new_id(now),
+        id=execution_id,
         pipeline=definition.name,
         version=definition.version,
         definition_hash=content_hash or definition.content_hash,
@@ -38,8 +41,15 @@ def new_record(
     )
 
 
+def first_fact(
+    record: ExecutionRecord, definition: PipelineDefinition, *, origin: str | None = None, fresh: bool = False
+) -> Started:
+    """How it begins: with its inputs and its ``system.*`` names. ``origin`` and ``fresh`` as in ``Started``."""
+    return Started(record.created_at, record.inputs, system_names(record), held(definition), origin, fresh)
+
+
 def held(definition: PipelineDefinition) -> Literal["", "concurrency"]:
-    """Whether an execution has to wait for its place before anything of it starts."""
+    """Held where only so many executions of a pipeline may run at once, until it has its place."""
     return "" if definition.concurrency is None else "concurrency"
 
 
@@ -52,6 +62,6 @@ def system_names(record: ExecutionRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _new_id(now: float) -> str:
+def new_id(now: float) -> str:
     """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
     return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
