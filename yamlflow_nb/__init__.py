@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from yamlflow_nb.domain.diagnostic import DefinitionError, Diagnostic, ExecutionFailed, InputError
     from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
     from yamlflow_nb.domain.ports.repository import ExecutionRecord
+    from yamlflow_nb.services.difference import Difference
     from yamlflow_nb.services.execution import Execution
     from yamlflow_nb.services.pipeline_source import Source
 
 __version__ = "0.1.0"
 __all__ = [
-    "DefinitionError", "ExecutionFailed", "InputError", "approvals", "emit", "get_execution", "list_executions", "load", "log",
-    "output", "progress", "read", "run", "secret", "start", "validate",
+    "DefinitionError", "ExecutionFailed", "InputError", "approvals", "diff", "emit", "get_execution", "list_executions", "load",
+    "log", "output", "progress", "read", "run", "secret", "start", "validate",
 ]  # fmt: skip
 
 _LAZY = dict.fromkeys(("DefinitionError", "InputError", "ExecutionFailed"), "yamlflow_nb.domain.diagnostic")
@@ -103,6 +104,13 @@ def approvals(everyone: bool = False, *, store: str | None = None) -> list[Mappi
     from yamlflow_nb.bootstrap import services
 
     return list(services(store).executions.approvals(everyone))
+
+
+def diff(a: Execution | str, b: Execution | str, *, store: str | None = None) -> Difference:
+    """What is different between two executions, given as handles or ids: states, values, code, parameters, packages; ``print``
+    shows it. Raises ``CommandError`` for one that there is not."""
+    one, other = (get_execution(each, store=store) if isinstance(each, str) else each for each in (a, b))
+    return one.diff(other)
 
 
 def read(reference: Any, *, store: str | None = None) -> Any:

@@ -107,6 +107,25 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.close()
 
 
+# --- the cache -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_result_of_a_child_stands_for_no_later_one(house: House) -> None:
+    text = PARENT.replace("inputBindings: {n: 5}}", "inputBindings: {n: 5}, cache: true}")
+    for _ in range(2):
+        execution = house.start(text).wait(PATIENCE)
+        assert execution.outputs == {"n": 5} and len(execution.children) == 1
+        assert "kept" in (execution.nodes["score"].cached or {})["missed"]
+    assert house.runs() == ["one", "two", "last"] * 2
+
+
+def test_a_child_of_a_run_without_cache_takes_nothing_from_it(house: House) -> None:
+    child = CHILD.replace("{id: one,", "{id: one, cache: true,")
+    for fresh in (False, False, True):
+        assert house.start(child=child, fresh=fresh).wait(PATIENCE).outputs == {"n": 5}
+    assert house.runs() == ["one", "two", "last", "two", "last", "one", "two", "last"]
+
+
 # --- a run in a run ------------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,18 @@ def published(house: House, version: str, text: str = ONE) -> str:
     return house.pipelines.publish(text.replace("1.0.0", version), "ann")[0].reference
 
 
+# --- run again -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_again_and_a_fork_keep_to_the_versions_that_the_names_meant(house: House) -> None:
+    published(house, "1.0.0")
+    first = house.service.start(USES.format(named="score")).wait(PATIENCE)
+    published(house, "2.0.0", ONE.replace('outputs: {n: "{{ two.n }}"}', "outputs: {n: 7}"))
+    again, other = first.rerun().wait(PATIENCE), first.fork(at="score").wait(PATIENCE)
+    assert [one.outputs for one in (first, again, other)] == [{"n": 5}] * 3
+    assert house.service.start(USES.format(named="score")).wait(PATIENCE).outputs == {"n": 7}
+
+
 # --- once and for good ---------------------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,10 @@ def inputs(function: Function) -> Function:
     )
 
 
+def no_cache(function: Function) -> Function:
+    return click.option("--no-cache", "fresh", is_flag=True, help="run every node, whatever the cache has")(function)
+
+
 def execution_id(function: Function) -> Function:
     return click.argument("execution", required=False, shell_complete=known_ids)(function)
 

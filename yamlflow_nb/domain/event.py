@@ -52,18 +52,40 @@ so that it is not tried again."""
 @value
 class Started:
     """The execution begins. ``inputs`` are checked and typed already; ``system`` holds the ``system.*`` names. ``held`` is
-    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over."""
+    why nothing starts yet: ``concurrency``, before ``PlaceGranted``; ``worker``, before a worker takes it over. ``origin``: the
+    execution that is run again by it. ``fresh``: nothing is taken from the cache."""
 
     at: float
     inputs: Mapping[str, Any] = field(default_factory=dict)
     system: Mapping[str, Any] = field(default_factory=dict)
     held: Literal["", "concurrency", "worker"] = ""
+    origin: str | None = None
+    fresh: bool = False
+
+
+@value
+class Forked:
+    """The execution begins with what another one, its ``origin``, came to: ``reused`` are results by node, a line of JSON each
+    (see ``orchestration.reuse``), ``custom`` the payloads of the events that had been sent to it, ``changed`` the names that were
+    given other values and the nodes that are to run again. ``held`` and ``fresh`` as in ``Started``."""
+
+    at: float
+    inputs: Mapping[str, Any]
+    system: Mapping[str, Any]
+    origin: str
+    reused: Mapping[str, str]
+    custom: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
+    by: str | None = None
+    held: Literal["", "concurrency", "worker"] = ""
+    fresh: bool = False
 
 
 @value
 class TaskFinished:
     """The result of one attempt; one that comes twice or too late changes nothing. ``files`` are those that the attempt was
-    read from (notebook, query, program), path → SHA-256."""
+    read from (notebook, query, program), path → SHA-256. ``cache`` is what the cache said, where the node has one: ``from`` an
+    execution, or what it ``missed`` and under which ``key`` the result is kept."""
 
     at: float
     attempt: AttemptKey
@@ -72,6 +94,7 @@ class TaskFinished:
     error: TaskError | None = None
     exit_code: int | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    cache: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value
@@ -251,7 +274,7 @@ class VariableSet:
 
 
 Fact = Union[
-    Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
+    Started, Forked, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
     ApprovalDecided,
     RoomGranted, PlaceGranted, PlaceRefused,

@@ -194,6 +194,8 @@ class NodeExpressions:
     recovery: tuple[BoundTemplate, ...] = ()
     """Templates in ``onFailure.outputs``."""
     fail_message: BoundTemplate | None = None
+    cache: tuple[BoundTemplate, ...] = ()
+    """Templates in ``cache.key``; their paths begin with ``cache``, like those of a field."""
 
 
 @dataclass

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from yamlflow_nb.domain.made_of import MadeOf, NotKnown
 from yamlflow_nb.domain.ports.settings import Settings
 from yamlflow_nb.domain.work import TaskFailed, Work
 
@@ -73,10 +75,49 @@ def _module(name: str, work: Work) -> Any:
     version = (os.path.realpath(path), path.stat().st_mtime_ns)
     with _reading:  # another task would see what is only half read
         loaded = sys.modules.get(name)
-        if loaded is None or _read.get(name, _version_of(loaded)) != version:
+        if _forget_changed(path.parent) or loaded is None or _read.get(name, _version_of(loaded)) != version:
             loaded = _loaded(name, path)
             _read[name] = version
+            _note_imported(path.parent)
     return loaded
+
+
+def _note_imported(folder: Path) -> None:
+    """Of the modules beside a pipeline that others of them import: the files as they were when they were loaded."""
+    root = os.path.realpath(folder) + os.sep
+    for name, module in list(sys.modules.items()):
+        file, time = _version_of(module)
+        if file.startswith(root) and name not in _read:
+            _read[name] = (file, os.stat(file).st_mtime_ns if time == 0 else time)
+
+
+def _forget_changed(folder: Path) -> bool:
+    """Those whose files were edited since are loaded anew by whoever imports them next; whether there were any."""
+    root = os.path.realpath(folder) + os.sep
+    changed = [name for name, (file, time) in _read.items() if file.startswith(root) and _time_of(file) != time]
+    for name in changed:
+        del _read[name]
+        sys.modules.pop(name, None)
+    return bool(changed)
+
+
+def _time_of(file: str) -> int | None:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return None
+
+
+def look_at_installed(module: str, made: MadeOf) -> None:
+    """Add an installed module by its own text; what it imports is what ``cache.packages`` is for. Raises ``NotKnown``."""
+    try:
+        found = find_spec(module)
+        path = None if found is None or found.origin is None else Path(found.origin)
+        if path is None or not path.is_file():
+            raise NotKnown(f"there is no file of the module `{module}`")
+        made.parts[f"module {module}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    except (ImportError, ValueError, OSError) as error:
+        raise NotKnown(f"the module `{module}` cannot be read: {error}") from None
 
 
 def _version_of(module: ModuleType) -> tuple[str, int]:

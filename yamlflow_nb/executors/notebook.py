@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from yamlflow_nb.domain.made_of import MadeOf, NotKnown
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
@@ -37,6 +38,9 @@ TASK_TYPE = TaskType(
     on_interrupt="retry",
     summary="Runs a notebook; declared outputs are read from its kernel after the last cell.",
 )
+
+_NO_CODE = "Module(body=[], type_ignores=[])"
+"""What a cell says that holds comments alone."""
 
 if TYPE_CHECKING:
     from yamlflow_nb.executors.notebook_restart import Restart
@@ -84,6 +88,31 @@ class NotebookExecutor:
         if run.restart is not None:
             run.restart.completed()
         return outputs
+
+    def made_of(self, work: Work) -> MadeOf:
+        """The code cells in their order and the kernel; texts, outputs and comments do not count. Raises ``NotKnown``,
+        ``TaskFailed``."""
+        from yamlflow_nb.executors.code_text import look_at_code, meaning
+        from yamlflow_nb.executors.kernel_spec import kernel_of
+        from yamlflow_nb.executors.notebook_text import notebook_of
+        from yamlflow_nb.executors.parameters_cell import parameters_cell
+
+        if work.fields.get("saveTo") is not None:
+            raise NotKnown("`saveTo` has a copy written each time")
+        made = MadeOf()
+        source, data = read_source(work, str(work.fields["path"]), "the notebook")
+        notebook = notebook_of(source, data)
+        kernel, language = kernel_of(work, notebook)
+        cells = [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+        placed = [number for number, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+        parameters = parameters_cell(notebook, work.fields.get("parametersCell"))
+        told = [meaning(cell) if language == "python" else cell for cell in cells]
+        made.parts["code"] = repr([cell for cell in told if cell != _NO_CODE])
+        made.parts["parameters' cell"] = "" if parameters not in placed else repr(told[placed.index(parameters)])
+        made.parts["kernel"] = f"{kernel} {language}"
+        for cell in cells:
+            look_at_code(cell, work.folder, made)
+        return made
 
     @staticmethod
     def _target(work: Work, source: Path) -> Path | None:

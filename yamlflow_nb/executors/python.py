@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
+from yamlflow_nb.domain.made_of import MadeOf, NotKnown
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
@@ -67,6 +68,33 @@ class PythonExecutor:
             return in_own_process(work, self.artifacts.folder, variables)
         inputs = opened(work.inputs, self.artifacts)
         return in_own_thread(lambda: self._executed(work, inputs), work)
+
+    def made_of(self, work: Work) -> MadeOf:
+        """What the result depends on, as far as it can be seen. Raises ``NotKnown``, ``TaskFailed``."""
+        from yamlflow_nb.executors.code_text import look_at_code, look_at_module, meaning
+        from yamlflow_nb.executors.source_file import source_text
+
+        made = MadeOf(here=not work.fields.get("env") and work.fields.get("isolation") != "process")
+        named, code, file = (work.fields.get(name) for name in ("function", "code", "file"))
+        if file is not None:
+            _, code = source_text(work, str(file), "the task's file")
+        if code is not None:
+            made.parts["code" if file is None else f"file {file}"] = meaning(str(code))
+            look_at_code(str(code), work.folder, made)
+        elif ":" in str(named):
+            from yamlflow_nb.executors.named_function import look_at_installed
+
+            look_at_module(str(named).partition(":")[0], work.folder, made)
+            if not made.parts:
+                look_at_installed(str(named).partition(":")[0], made)
+        else:
+            from yamlflow_nb.executors.function_text import look_at_function
+
+            function = (work.namespace or {}).get(str(named))
+            if function is None:
+                raise NotKnown(f"there is no function `{named}` in the kernel")
+            look_at_function(function, work.folder, made)
+        return made
 
     @staticmethod
     def _executed(work: Work, inputs: dict[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator, model_validator
 
+from yamlflow_nb.domain.made_of import MadeOf
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
@@ -108,6 +109,17 @@ class SQLExecutor:
 
             raise TaskFailed(type(error).__name__, told(error)) from None
         return outputs_of(result, work.fields.get("maxInline"))
+
+    def made_of(self, work: Work) -> MadeOf:
+        """The query and the files that it names. What lies in a database behind a connection is not seen: ``ttl`` and ``key`` are
+        for that. Raises ``NotKnown``, ``TaskFailed``."""
+        from yamlflow_nb.executors.sql_text import look_at_query, same_query
+
+        made = MadeOf()
+        text = _query(work)
+        made.parts["query" if work.fields.get("query") is not None else f"file {work.fields['file']}"] = same_query(text)
+        look_at_query(text, work.folder, made)
+        return made
 
     def _on_duckdb(self, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import duckdb

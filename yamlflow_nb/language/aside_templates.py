@@ -1,4 +1,4 @@
-"""Templates that no run of a node waits for: cache keys, groups of executions, inputs of schedules, notifications.
+"""Templates that no node waits for: groups of executions, inputs of schedules, notifications.
 
 Their form is looked at when the document is read; here their names come in, so that a typo in them is found too.
 """
@@ -20,11 +20,6 @@ def aside_expressions(document: Document) -> Iterator[tuple[int | None, str, Pat
     """(node or None for the pipeline, the field's name, where the text stands, expression) of each ``{{ }}``."""
     if "{{" not in document.source.text:
         return
-    nodes = document.find(("nodes",))
-    for index, node in enumerate(nodes.items if isinstance(nodes, SequenceNode) else ()):
-        key = node.items.get("cache") if isinstance(node, MappingNode) else None
-        if key is not None:
-            yield from ((index, "cache", *found) for found in _within(("nodes", index, "cache"), key))
     for name in _OF_PIPELINE:
         item = document.find((name,))
         if item is not None:

@@ -232,7 +232,22 @@ def _emits(reading: Reading, path: Path, node: DocumentNode) -> Any:
     return names
 
 
-_CACHE = any_of(boolean, bool, record({"ttl": duration, "key": anything, "packages": texts}))
+_CACHE = any_of(
+    boolean, bool, record({"ttl": duration, "key": lambda reading, path, node: node.plain(), "packages": texts})
+)  # fmt: skip
+
+
+def _cache(reading: Reading, path: Path, node: DocumentNode, written: Written) -> None:
+    value = _CACHE(reading, path, node)
+    if value is INVALID:
+        return
+    written.values["cache"] = value
+    key = node.items.get("key") if isinstance(node, MappingNode) else None
+    if key is not None:
+        found = reading.templates((*path, "key"), key)
+        written.expressions.cache = tuple(BoundTemplate(("cache", "key", *one.path), one.template, one.place) for one in found)
+
+
 _MEMORY = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:[KMGTP]i?)?B?\Z")
 
 
@@ -264,7 +279,7 @@ CONTROL: dict[str, Setter] = {
     "onItemFailure": _plain("onItemFailure", one_of("fail", "continue")),
     "maxFailed": _plain("maxFailed", _max_failed),
     "repeat": _repeat,
-    "cache": _plain("cache", _CACHE),
+    "cache": _cache,
     "resources": _plain("resources", _RESOURCES),
     "priority": _plain("priority", integer_from(None)),
     "onInterrupt": _plain("onInterrupt", one_of("retry", "fail", "ask")),

@@ -62,8 +62,8 @@ def holding_reads(written: NodeExpressions) -> Iterator[NameRead]:
 def holding_templates(written: NodeExpressions) -> Iterable[BoundTemplate]:
     """The templates whose names hold a node."""
     if written.for_each is None:
-        return (*written.bindings, *written.fields) if written.fields else written.bindings
-    return (*written.bindings, *written.fields, written.for_each)
+        return (*written.bindings, *written.fields, *written.cache) if written.fields or written.cache else written.bindings
+    return (*written.bindings, *written.fields, *written.cache, written.for_each)
 
 
 def value_atoms(root: TriggerNode) -> Iterator[ValueAtom]:

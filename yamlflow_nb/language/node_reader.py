@@ -22,7 +22,7 @@ Slots = tuple[str, ...]
 _SLOTS: dict[str, Slots] = {
     "startWhen": ("startWhen",), "skipWhen": ("skipWhen",), "stopWhen": ("stopWhen",), "failWhen": ("failWhen", "fail_message"),
     "retryWhen": ("retryWhen",), "repeat": ("until",), "forEach": ("for_each",), "inputBindings": ("bindings",),
-    "onFailure": ("recovery",),
+    "onFailure": ("recovery",), "cache": ("cache",),
 }  # fmt: skip
 """By control field: where its trees are kept."""
 

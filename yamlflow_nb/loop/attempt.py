@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,13 +27,16 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.mask import Mask
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.cache import Cache, CachedResult
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import Later, TaskFailed, Work
 from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.infrastructure.crash_points import crash_point
+from yamlflow_nb.loop.caching import Caching
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
+from yamlflow_nb.loop.packages import note_packages
 from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal, in_own_thread
@@ -64,7 +68,7 @@ class _Begun(Work):
 @dataclass(frozen=True)
 class Surroundings:
     """What every attempt of a loop meets. ``tell`` brings facts to the loop; ``may_start`` waits until the lease is sure; ``rests``
-    is told when an attempt's result will come by itself, and when it has come."""
+    is told when an attempt's result will come by itself, and when it has come. Without a ``cache`` everything is worked anew."""
 
     artifacts: ArtifactStore
     clock: Clock
@@ -72,6 +76,7 @@ class Surroundings:
     tell: Callable[[str, Fact], None]
     may_start: Callable[[Run], bool] = lambda run: True
     rests: Callable[[str, AttemptKey, bool], None] = lambda execution_id, key, yes: None
+    cache: Cache | None = None
 
 
 class AttemptJob:
@@ -88,6 +93,8 @@ class AttemptJob:
     _files: UsedFiles
     _early: dict[str, Any]
     _emitted: int
+    _own_events: list[tuple[str, Mapping[str, Any]]]
+    _caching: Caching | None = None
     _later: Later | None = None
     _called_off = False
 
@@ -108,6 +115,7 @@ class AttemptJob:
         self._log_file = LogFile(self._folder, self._around.clock.now)
         self._files = UsedFiles(self._folder)
         self._early = {}
+        self._own_events = []
         self._emitted = 0
 
     @property
@@ -157,11 +165,12 @@ class AttemptJob:
         self._conclude(outputs)
         return True
 
-    def _conclude(self, outcome: Callable[[], Mapping[str, Any] | Later]) -> None:
+    def _conclude(self, outcome: Callable[[], Mapping[str, Any] | Later | CachedResult]) -> None:
         fact = self._result(outcome)
         if fact is not None:
             self._around.tell(self._run.id, fact)
             crash_point("result-told")
+            note_packages(self._folder().parents[1])
 
     def _await(self, later: Later) -> None:
         """The result will come by itself."""
@@ -179,7 +188,7 @@ class AttemptJob:
 
         later.when_there(there)
 
-    def _result(self, outcome: Callable[[], Mapping[str, Any] | Later]) -> TaskFinished | None:
+    def _result(self, outcome: Callable[[], Mapping[str, Any] | Later | CachedResult]) -> TaskFinished | None:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever. None where it
         comes later."""
         key = self._start.attempt
@@ -188,6 +197,8 @@ class AttemptJob:
             if isinstance(outputs, Later):
                 self._await(outputs)
                 return None
+            if isinstance(outputs, CachedResult):
+                return self._as_before(outputs)
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
@@ -204,7 +215,28 @@ class AttemptJob:
             return TaskFinished(self._around.clock.now(), key, "failed", {}, text, None, self._files.hashes)
         finally:
             self._log_file.close()
-        return TaskFinished(self._around.clock.now(), key, "completed", kept, None, None, self._files.hashes)
+        return TaskFinished(self._around.clock.now(), key, "completed", kept, None, None, self._files.hashes, self._cache_told)
+
+    # --- the cache -------------------------------------------------------------------------------------------------
+
+    def _found(self, work: Work) -> CachedResult | None:
+        """An earlier result that may stand for this attempt's."""
+        setting, around = self._start.fields.get("cache"), self._around
+        if not setting or around.cache is None or self._planned.repeat is not None:
+            return None
+        self._caching = Caching(around.cache, around.artifacts, self._run, self._planned, setting)
+        return self._caching.look(self._start.attempt, work, self._executor, around.clock.now())
+
+    def _as_before(self, found: CachedResult) -> TaskFinished:
+        """The attempt gives what an earlier one gave, and emits what that one emitted."""
+        key, now = self._start.attempt, self._around.clock.now
+        for name, payload in found.emitted:
+            self._around.tell(self._run.id, TaskEmitted(now(), key, name, payload))
+        return TaskFinished(now(), key, "completed", dict(found.outputs), None, None, self._files.hashes, self._cache_told)
+
+    @property
+    def _cache_told(self) -> Mapping[str, Any]:
+        return {} if self._caching is None else self._caching.told
 
     def _kept(self, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
         # Before, because a large value becomes a file; and after, because numpy's texts are plain only then.
@@ -215,12 +247,19 @@ class AttemptJob:
         """An error's text as it can be kept: without secrets, and without what is no text (half surrogates)."""
         return self._mask.text(message).encode("utf-8", "backslashreplace").decode()
 
-    def _executed(self) -> Mapping[str, Any] | Later:
-        token = current_work.set(work := self._work())
+    def _executed(self) -> Mapping[str, Any] | Later | CachedResult:
+        work = self._work()
+        found = self._found(work)
+        if found is not None:
+            return found
+        token = current_work.set(work)
         try:
-            outputs = self._executor.execute(work)
+            with nullcontext() if self._caching is None else self._caching.working(self._own_events):
+                outputs = self._executor.execute(work)
         finally:
             current_work.reset(token)
+        if isinstance(outputs, Later) and self._caching is not None:
+            self._caching.keep_nothing()
         if outputs is not None and not isinstance(outputs, (Mapping, Later)):
             raise TaskFailed(
                 "OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping"
@@ -249,7 +288,7 @@ class AttemptJob:
             attempt=self._start.attempt,
             type=self._start.type,
             inputs=self._around.artifacts.bring(self._start.inputs),
-            fields=self._start.fields,
+            fields={name: value for name, value in self._start.fields.items() if name != "cache"},
             declared=self._planned.outputs,
             folder=self._run.folder,
             run_folder=_NOT_YET,
@@ -295,6 +334,8 @@ class AttemptJob:
         if self._run.limit.is_reached(self._emitted + len(self._run.state.log.rows)):
             raise TaskFailed("TooManyEvents", self._run.limit.told())
         kept = keep_outputs(payload, {}, self._around.artifacts, self._folder)
+        if self._caching is not None:
+            self._own_events.append((name, kept))
         self._around.tell(self._run.id, TaskEmitted(self._around.clock.now(), self._start.attempt, name, kept))
 
     def _output(self, values: Mapping[str, Any]) -> None:

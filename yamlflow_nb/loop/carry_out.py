@@ -12,6 +12,7 @@ from yamlflow_nb.domain.event import AttemptKey, Fact, RoomGranted, TaskError, T
 from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.cache import Cache
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import Looking, TaskExecutor
 from yamlflow_nb.domain.task_definition import TaskType
@@ -68,13 +69,15 @@ class CarryOut:
         chance: Callable[[], float],
         pools: Pools,
         may_start: Callable[[Run], bool] = lambda run: True,
+        cache: Cache | None = None,
     ) -> None:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
         self._around = Surroundings(
-            artifacts, clock, runs_folder, tell, may_start, lambda execution_id, key, yes: self._rest((execution_id, key), yes)
-        )
+            artifacts, clock, runs_folder, tell, may_start, lambda execution_id, key, yes: self._rest((execution_id, key), yes),
+            cache,
+        )  # fmt: skip
         self._preparing = {name: one for name, one in executors.items() if isinstance(one, Preparing)}
         self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
         self._watching = Watching()

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from yamlflow_nb.domain.approval import Refusal
-from yamlflow_nb.domain.event import Fact, Started
+from yamlflow_nb.domain.event import Fact, Forked, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock, VirtualClock
@@ -92,8 +92,9 @@ class KernelLoop:
         self.runs_folder = folder
         self.pools = Pools(settings if settings is not None else NoSettings(), workers)
         self._carry = CarryOut(
-            executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start
-        )
+            executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start,
+            repository,
+        )  # fmt: skip
         concurrency = Concurrency(repository, self.tenure, clock, self.send)
         self._post = Post(repository, notifiers, identity.owner, clock)
         self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency, self._post)
@@ -112,7 +113,7 @@ class KernelLoop:
         self,
         record: ExecutionRecord,
         plan: ExecutionPlan,
-        started: Started,
+        started: Started | Forked,
         *,
         namespace: Any = None,
         later: Sequence[tuple[Fact, int]] = (),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from yamlflow_nb.domain.decision import FinishExecution, StoredEvent, Turn
-from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.event import Fact, TaskFinished
 from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import APPLIED
 from yamlflow_nb.loop.notices import notices_of
 from yamlflow_nb.loop.run import Run
-from yamlflow_nb.orchestration.execution_state import NodeRun
+from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun
 
 
 class Draft:
@@ -23,6 +24,7 @@ class Draft:
         self.created = created
         self.answers: list[tuple[str, str]] = []
         self.notices: list[Notice] = []
+        self.cached: list[CachedResult] = []
         self._facts: list[Fact] = []
         self._events: list[StoredEvent] = []
         self._changed: dict[str, None] = {}
@@ -42,6 +44,8 @@ class Draft:
                 if isinstance(decision, FinishExecution):
                     self._outputs = decision.outputs
             self.notices += notices_of(self.run, turn)
+            if isinstance(fact, TaskFinished) and "key" in fact.cache and "from" not in fact.cache:
+                self.cached += _worth_keeping(self.run.state, fact)
         if request_id is not None:
             self.answers.append((request_id, APPLIED if counts else f"it has ended: {self.run.state.status}"))
 
@@ -66,7 +70,20 @@ class Draft:
             created=self.created,
             answers=self.answers,
             notices=self.notices,
+            cached=self.cached,
         )
+
+
+def _worth_keeping(state: ExecutionState, fact: TaskFinished) -> Iterator[CachedResult]:
+    """The result of an attempt by which its node, or its item, has completed. One that failed, be it by ``failWhen``, is none."""
+    run, told = state.nodes[fact.attempt.node], fact.cache
+    slot: ItemRun = run if fact.attempt.item is None or run.fan is None else run.fan.runs[fact.attempt.item]
+    if slot.state == "completed" and slot.error is None and slot.cached is told and run.planned.repeat is None:
+        emitted = [(name, payload) for name, payload in told.get("emitted", ())]
+        yield CachedResult(
+            told["scope"], told["key"], told["parts"], state.execution_id, fact.at, slot.outputs, emitted,
+            told.get("files", {}), told.get("written", ()),
+        )  # fmt: skip
 
 
 def node_records(runs: Iterable[NodeRun], number: int) -> list[NodeRecord]:

@@ -39,6 +39,28 @@ class UsedFiles:
         return None
 
 
+def changed_files(node_folder: Path) -> list[str]:
+    """Of the files by which the last attempts of a node worked (``node_folder`` holds their folders): those that hold something
+    else now, or are gone."""
+    return [path for path, digest in files_used(node_folder).items() if _digest_now(Path(path)) != digest]
+
+
+def files_used(node_folder: Path) -> dict[str, str]:
+    """The files by which the attempts of a node worked, path → SHA-256; of several attempts the last."""
+    folders = sorted(node_folder.iterdir(), key=lambda one: one.stat().st_mtime) if node_folder.is_dir() else []
+    used: dict[str, str] = {}
+    for folder in folders:
+        used.update(_read(folder))
+    return used
+
+
+def _digest_now(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def _read(folder: Path) -> dict[str, str]:
     try:
         return dict(json.loads((folder / _NAME).read_text(encoding="utf-8")))

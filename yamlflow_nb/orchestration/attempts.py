@@ -169,6 +169,7 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     run, slot = found
     item = fact.attempt.item
     slot.attempt = None
+    slot.cached = fact.cache or None
     run.why = None
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
@@ -213,7 +214,8 @@ def _succeed(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | Non
     if planned.repeat is not None:
         _iterate(state, run)
         return
-    state.end_node(run, "completed", None, outputs, COMPLETED_EVENTS)
+    hit = {"cached": True, "cached_from": run.cached["from"]} if run.cached and "from" in run.cached else None
+    state.end_node(run, "completed", None, outputs if hit is None else {**outputs, **hit}, COMPLETED_EVENTS)
 
 
 def _iterate(state: ExecutionState, run: NodeRun) -> None:

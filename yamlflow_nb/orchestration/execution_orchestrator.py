@@ -12,6 +12,7 @@ from yamlflow_nb.domain.event import (
     CancelRequested,
     CustomEventSent,
     Fact,
+    Forked,
     InterruptionAnswered,
     PauseRequested,
     PlaceGranted,
@@ -33,7 +34,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, place, room, rounds
+from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, place, reuse, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -68,16 +69,9 @@ def decide(state: ExecutionState, fact: Fact) -> tuple[ExecutionState, Turn]:
 def _start(state: ExecutionState, fact: Started) -> None:
     if state.begun:
         return
-    state.begun = True
-    state.system = dict(fact.system)
-    state.set_values("pipeline.input", fact.inputs)
-    state.set_values("system", {**fact.system, "round": state.round})
-    state.store("pipeline", "started", {"inputs": dict(fact.inputs)})
-    state.pipeline_events.add("started")
-    if fact.held:
-        place.hold(state, fact.held)
-    elif state.plan.timeout:
-        state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
+    state.begin(fact.inputs, fact.system, {"rerun_of": fact.origin} if fact.origin else {})
+    state.origin, state.fresh = fact.origin, fact.fresh
+    place.begin(state, fact.held, fact.at)
     state.truth.begin()
     state.settle("pipeline", "started", TRUE)
 
@@ -181,6 +175,7 @@ def _set_variable(state: ExecutionState, fact: VariableSet) -> None:
 
 _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     Started: _start,
+    Forked: reuse.begin_with,
     TaskFinished: attempts.finish_attempt,
     TaskEmitted: attempts.emit,
     TaskOutputSet: attempts.set_outputs,

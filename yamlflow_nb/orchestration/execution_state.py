@@ -25,6 +25,7 @@ class ItemRun:
     __slots__ = (
         "attempt",
         "attempt_started",
+        "cached",
         "early",
         "error",
         "error_type",
@@ -50,6 +51,8 @@ class ItemRun:
         self.series_started = 0.0
         self.attempt_started = 0.0
         self.escalated = False
+        self.cached: Mapping[str, Any] | None = None
+        """What the cache said to the last attempt: from which execution its result is, or which part had changed."""
         self.outputs: Mapping[str, Any] = {}
         self.failed_outputs: Mapping[str, Any] = {}
         self.error: Diagnostic | None = None
@@ -95,6 +98,7 @@ class NodeRun(ItemRun):
         "notes",
         "opened",
         "planned",
+        "reused",
         "why",
     )
 
@@ -116,6 +120,8 @@ class NodeRun(ItemRun):
         self.ignored = False
         self.opened = False
         self.why: str | None = None
+        self.reused: str | None = None
+        """The execution in which it ran, where a fork took its result over."""
         self.notes: tuple[str, ...] = ()
         """What its attempts of this round noted, the newest."""
 
@@ -156,6 +162,12 @@ class ExecutionState:
         self.now = 0.0
         self.round = 1
         self.begun = False
+        self.origin: str | None = None
+        """The execution that this one is a fork of, or runs again."""
+        self.fresh = False
+        """Nothing is taken from the cache."""
+        self.insisted: frozenset[str] = frozenset()
+        """Nodes that are to run again, whatever the cache has."""
         self.paused = False
         self.finishing = False
         self.halted: str | None = None
@@ -210,6 +222,15 @@ class ExecutionState:
         if self.paused:
             return "paused"
         return "waiting" if self.held or (self.begun and self.active == self.open) else "running"
+
+    def begin(self, inputs: Mapping[str, Any], system: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        """The first fact: inputs and ``system.*`` are there, ``pipeline.started`` is stored; ``told`` stands in it too."""
+        self.begun = True
+        self.system = dict(system)
+        self.set_values("pipeline.input", inputs)
+        self.set_values("system", {**system, "round": self.round})
+        self.store("pipeline", "started", {"inputs": dict(inputs), **told})
+        self.pipeline_events.add("started")
 
     # --- recording -------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,14 @@ def key(state: ExecutionState) -> str:
     return definition.qualified_name if value is None else f"{definition.qualified_name} {text_form(value)}"
 
 
+def begin(state: ExecutionState, held: str, at: float) -> None:
+    """A new execution: held, or the pipeline's ``timeout`` counts from here."""
+    if held:
+        hold(state, held)
+    elif state.plan.timeout:
+        state.set_timer("pipeline", None, None, at + state.plan.timeout)
+
+
 def hold(state: ExecutionState, reason: str = REASON) -> None:
     """Nothing starts from here on."""
     state.held, state.reason = True, reason

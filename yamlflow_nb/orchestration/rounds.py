@@ -12,7 +12,7 @@ from yamlflow_nb.orchestration.judgement import weigher
 from yamlflow_nb.orchestration.lifecycle import TERMINAL
 from yamlflow_nb.orchestration.truth import Truth
 
-_SKIPPED_BY_A_STOP = frozenset({"cancelled", "timeout", "onFailure", "expression"})
+SKIPPED_BY_A_STOP = frozenset({"cancelled", "timeout", "onFailure", "expression"})
 
 
 def open_round(state: ExecutionState, fact: RetryRequested) -> None:
@@ -21,6 +21,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     if state.ended is None or not again:
         return
     state.round += 1
+    state.insisted = frozenset(fact.with_nodes)
     state.ended, state.reason, state.error, state.halted, state.outcome = None, None, None, None, None
     state.finishing = state.closed = state.paused = False
     for name in state.custom:
@@ -33,7 +34,7 @@ def open_round(state: ExecutionState, fact: RetryRequested) -> None:
     state.active = state.open = 0
     state.ready.clear()
     state.room_asked.clear()
-    _rebuild_truth(state)
+    rebuild_truth(state)
     place.hold_again(state)
     if state.plan.timeout and not state.held:
         state.set_timer("pipeline", None, None, fact.at + state.plan.timeout)
@@ -51,7 +52,7 @@ def running_again(state: ExecutionState, fact: RetryRequested) -> list[str]:
     if not again and not stopped:
         return []
     if stopped:
-        again |= {run.planned.id for run in state.order if run.state == "skipped" and run.reason in _SKIPPED_BY_A_STOP}
+        again |= {run.planned.id for run in state.order if run.state == "skipped" and run.reason in SKIPPED_BY_A_STOP}
     changed = True
     while changed:
         changed = False
@@ -96,7 +97,7 @@ def _reset(state: ExecutionState, run: NodeRun, failed_items: bool) -> None:
     state.drop_values(run.planned.id)
 
 
-def _rebuild_truth(state: ExecutionState) -> None:
+def rebuild_truth(state: ExecutionState) -> None:
     """Truth of the new round: the facts of the nodes that keep their results, nothing else."""
     state.truth = Truth(state.plan.network, state._evaluate_gate)
     state.truth.begin()

@@ -78,6 +78,9 @@ def _planned(
     task_type = kinds[type_name]
     fields = task.fields if task is not None else node.fields
     bound, bound_fields = written.bindings, written.fields
+    if cache := setting("cache"):
+        # Beside the task's own fields, none of which may have this name: resolved with them, and taken away before they are used.
+        fields, bound_fields = {**fields, "cache": cache}, (*bound_fields, *written.cache)
     held = [*_reads(bound), *_reads(bound_fields)] if bound or bound_fields else []
     if written.for_each is not None:
         held += _reads((written.for_each,))

@@ -91,7 +91,7 @@ def _node(plan: ExecutionPlan, planned: PlannedNode) -> dict[str, Any]:
     if written.taskDefinition is not None:
         node["taskDefinition"] = written.taskDefinition
     else:
-        node.update({"type": planned.type, **_fields(plan, planned.type, planned.fields)})
+        node.update({"type": planned.type, **_fields(plan, planned.type, written.fields)})
     node.update(_given(written, ("title", "description")))
     node.update(_triggers(planned, setting("failMessage")))
     node["inputBindings"] = dict(planned.bindings)

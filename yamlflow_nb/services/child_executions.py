@@ -133,8 +133,10 @@ class ChildExecutions:
         problem = next(iter(self.loop.pools.problems(plan, source.folder)), None)
         if problem is not None:
             raise TaskFailed("ChildError", f"`{definition.name}`: {problem[0]}")
+        run = self.loop.run(parent.id)
+        fact = first_fact(record, definition, fresh=run is not None and run.state.fresh)
         try:
-            self.loop.start(record, plan, first_fact(record, definition), namespace=work.namespace)
+            self.loop.start(record, plan, fact, namespace=work.namespace)
         except StoreError:
             if self.repository.standing(record.id) is None:
                 raise

@@ -14,13 +14,15 @@ from typing import Any
 
 from yamlflow_nb.domain.approval import Asked, Refusal
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import ApprovalDecided, CustomEventSent, Fact, RetryRequested, Started, TakenOver
+from yamlflow_nb.domain.event import ApprovalDecided, CustomEventSent, Fact, Forked, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, MOVED_ON, Request
 from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
+from yamlflow_nb.infrastructure.configuration import ConfigurationError
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import host_of, told
 from yamlflow_nb.loop.kernel_loop import KernelLoop
@@ -61,6 +63,35 @@ class Desk:
     def now(self) -> float:
         """What time it is, for facts."""
         return self._loop.now()
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where attempts leave what they write."""
+        return self._loop.runs_folder
+
+    def begin(
+        self, record: ExecutionRecord, plan: ExecutionPlan, fact: Started | Forked, namespace: Mapping[str, Any] | None
+    ) -> Run:
+        """A new execution, driven by this process; it is in the store when this returns. Raises ``CommandError`` (YF738, YF739)."""
+        self.check_pools(plan, Path(record.folder))
+        return self._loop.start(record, plan, fact, namespace=namespace)
+
+    def check_pools(self, plan: ExecutionPlan, folder: Path) -> None:
+        """Raises ``CommandError`` where a node needs more than any pool has (YF738), or the pools cannot be read (YF739)."""
+        try:
+            problem = next(iter(self._loop.pools.problems(plan, folder)), None)
+        except ConfigurationError as error:
+            raise CommandError("YF739", str(error)) from None
+        if problem is not None:
+            raise CommandError("YF738", *problem)
+
+    def plan_of(self, source: PipelineSource) -> ExecutionPlan:
+        """The plan of a text. Raises ``DefinitionError``."""
+        return self._pipelines.plan(self._pipelines.load_source(source))
+
+    def pins(self, definition: PipelineDefinition) -> dict[str, str]:
+        """What names without a version stand for now, and the versions of packages."""
+        return self._pipelines.pins(definition)
 
     # --- who drives it ---------------------------------------------------------------------------------------------
 

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from yamlflow_nb.domain.execution_plan import ExecutionPlan, PlannedNode
-from yamlflow_nb.domain.expression import (
-    And,
-    BoundTemplate,
-    EventAtom,
-    Not,
-    Or,
-    PatternAtom,
-    Quantified,
-    TriggerNode,
-    ValueAtom,
-    ValueExpression,
-)
-from yamlflow_nb.domain.pattern import matching
+from yamlflow_nb.planning.dependencies import named_in_templates, named_in_trigger
 
 
 def edges(plan: ExecutionPlan) -> list[tuple[str, str]]:
@@ -36,36 +24,8 @@ def edges(plan: ExecutionPlan) -> list[tuple[str, str]]:
 
 
 def _sources(node: PlannedNode, plan: ExecutionPlan) -> Iterator[str]:
-    yield from _in_trigger(node.start.root, plan)
+    paths = [*named_in_trigger(node.start.root, plan.index)]
     if node.skip is not None:
-        yield from _in_trigger(node.skip.root, plan)
-    yield from _in_templates((*node.bound, *node.bound_fields, *((node.for_each,) if node.for_each else ())))
-
-
-def _in_trigger(root: TriggerNode, plan: ExecutionPlan) -> Iterator[str]:
-    waiting = [root]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, EventAtom):
-            yield one.source
-        elif isinstance(one, PatternAtom):
-            yield from matching(one.pattern, plan.index)
-        elif isinstance(one, ValueAtom):
-            yield from _read(one.expression)
-        elif isinstance(one, Not):
-            waiting.append(one.operand)
-        elif isinstance(one, (And, Or)):
-            waiting += one.operands
-        elif isinstance(one, Quantified):
-            waiting += one.items
-
-
-def _in_templates(templates: Iterable[BoundTemplate]) -> Iterator[str]:
-    for bound in templates:
-        for expression in bound.template.expressions:
-            yield from _read(expression)
-
-
-def _read(expression: ValueExpression) -> Iterator[str]:
-    for read in expression.reads:
-        yield str(read.path[0])
+        paths += named_in_trigger(node.skip.root, plan.index)
+    paths += named_in_templates((*node.bound, *node.bound_fields, *((node.for_each,) if node.for_each else ())))
+    yield from (str(path[0]) for path in paths)

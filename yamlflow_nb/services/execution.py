@@ -33,12 +33,15 @@ from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
 from yamlflow_nb.services.approvable import Approvable
+from yamlflow_nb.services.branching import Wanted, accept_changes, fork, rerun
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.deciding import open_approvals
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
+from yamlflow_nb.services.difference import Difference, difference
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.node_view import Nodes, NodeView
+from yamlflow_nb.services.pipeline_source import Source
 from yamlflow_nb.services.run_text import as_text, one_line
 from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at, with_children
 
@@ -168,6 +171,11 @@ class Execution(Approvable):
     def inputs(self) -> dict[str, Any]:
         """What it was started with, defaults included."""
         return dict(self._run.record.inputs)
+
+    @property
+    def origin(self) -> str | None:
+        """The execution that this one is a fork of, or runs again."""
+        return self._current().state.origin
 
     @property
     def started_at(self) -> float | None:
@@ -431,6 +439,46 @@ class Execution(Approvable):
             check_retry(run.state, fact)
         self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, then=[fact]), None
         return self
+
+    def accept_changes(
+        self, by: str | None = None, namespace: Mapping[str, Any] | None = None
+    ) -> tuple[Execution, dict[str, list[str]]]:
+        """Retry by the pipeline's file, and the files of its tasks, as they are now: a new execution, and which nodes are ``kept``,
+        run ``again``, are ``added`` and ``orphaned``. Raises ``CommandError`` (YF733), ``DefinitionError``, ``InputError``."""
+        made, told = accept_changes(self._desk, self._current(), by or user(), namespace)
+        return Execution(made, self._desk), told
+
+    def fork(
+        self,
+        at: str | Sequence[str] = (),
+        set: Mapping[str, Any] | None = None,
+        *,
+        definition: Source | None = None,
+        latest: bool = False,
+        by: str | None = None,
+        namespace: Mapping[str, Any] | None = None,
+        fresh: bool = False,
+    ) -> Execution:
+        """A new execution that takes over, by reference, what the change does not affect; what depends on the change runs.
+
+        ``set`` gives inputs (``pipeline.input.month``) and outputs of nodes (``extract.row_count``) other values, ``at`` names
+        nodes that run again in any case, ``definition`` is another pipeline (``latest``: the file as it is now). Raises
+        ``CommandError`` YF704, YF728, YF733, ``InputError``, ``DefinitionError``.
+        """
+        wanted = Wanted((at,) if isinstance(at, str) else tuple(at), set, definition, latest, fresh)
+        return Execution(fork(self._desk, self._current(), wanted, by or user(), namespace), self._desk)
+
+    def rerun(
+        self, *, latest: bool = False, by: str | None = None, namespace: Mapping[str, Any] | None = None, fresh: bool = False
+    ) -> Execution:
+        """A new execution of the same definition (``latest``: of its file as it is now) with the same inputs. Raises
+        ``CommandError`` (YF733), ``InputError``, ``DefinitionError``."""
+        wanted = Wanted(latest=latest, fresh=fresh)
+        return Execution(rerun(self._desk, self._current(), wanted, by or user(), namespace), self._desk)
+
+    def diff(self, other: Execution) -> Difference:
+        """What is different in another execution: states, values, code, parameters, packages."""
+        return difference(self._current(), other._current(), self._desk.runs_folder)
 
     def skip(self, node: str, by: str | None = None, *, here: bool = False) -> Execution:
         """A pending node is left out; what waits for it sees it ``skipped``. ``here`` as for ``send_event``. Raises

@@ -16,7 +16,6 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.store_error import KeyTaken
-from yamlflow_nb.infrastructure.configuration import ConfigurationError
 from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
@@ -25,6 +24,7 @@ from yamlflow_nb.services.child_executions import ChildExecutions
 from yamlflow_nb.services.choosing import FITTING, choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
+from yamlflow_nb.services.difference import Difference
 from yamlflow_nb.services.execution import Execution
 from yamlflow_nb.services.new_execution import first_fact, new_id, new_record
 from yamlflow_nb.services.pipeline_service import PipelineService
@@ -65,14 +65,16 @@ class ExecutionService:
         namespace: Mapping[str, Any] | None = None,
         initiator: str | None = None,
         idempotency_key: str | None = None,
+        fresh: bool = False,
         where: Literal["here", "worker"] = "here",
     ) -> Execution:
         """A new execution; it is in the store when this returns.
 
         ``name`` is what messages call the text (``<cell>``), ``folder`` what its paths count from, ``namespace`` where
         ``function: name`` of python tasks looks (a kernel's variables). An ``idempotency_key`` given before brings the
-        execution that was started under it. ``where="worker"``: not this process drives it, but the next ``yamlflow worker`` on
-        this store, so that it outlives this one. Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
+        execution that was started under it. ``fresh``: nothing is taken from the cache. ``where="worker"``: not this process
+        drives it, but the next ``yamlflow worker`` on this store, so that it outlives this one. Raises ``DefinitionError``,
+        ``InputError``, ``CommandError`` (YF721).
         """
         text = self._pipelines.source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
@@ -80,16 +82,16 @@ class ExecutionService:
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
             return self._same(idempotency_key, definition, values, wait)
         plan = self._pipelines.plan(definition)
-        self._check_pools(plan, text.folder)
+        self._desk.check_pools(plan, text.folder)
         now = self._loop.now()
         record = new_record(new_id(now), definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
         record.pins = self._pipelines.pins(definition)
-        started = first_fact(record, definition)
+        started = first_fact(record, definition, fresh=fresh)
         try:
             if where == "worker":
                 return self._left_to_worker(record, plan, started, wait)
-            run = self._loop.start(record, plan, started, namespace=namespace)
+            run = self._desk.begin(record, plan, started, namespace)
         except KeyTaken:  # by another process, between the look and the start
             return self._same(str(idempotency_key), definition, values, wait)
         execution = Execution(run, self._desk)
@@ -110,14 +112,6 @@ class ExecutionService:
             what = "another pipeline" if record.definition_hash != definition.content_hash else "other inputs"
             raise CommandError("YF721", f"`{record.id}` was started under the key {key!r} with {what}", "give another key")
         return execution.wait() if wait else execution
-
-    def _check_pools(self, plan: ExecutionPlan, folder: Path) -> None:
-        try:
-            problem = next(iter(self._loop.pools.problems(plan, folder)), None)
-        except ConfigurationError as error:
-            raise CommandError("YF739", str(error)) from None
-        if problem is not None:
-            raise CommandError("YF738", *problem)
 
     # --- look ------------------------------------------------------------------------------------------------------
 
@@ -317,6 +311,16 @@ class ExecutionService:
         """The same for every execution of a pipeline that has not ended and was started with these inputs. Raises
         ``CommandError`` (YF732) where there is none."""
         return [one.send_event(name, payload, user(), key=key, here=here) for one in self.all_meant(pipeline, where or {})]
+
+    def diff(self, a: str, b: str | None = None) -> Difference:
+        """What is different between two executions; without ``b`` between ``a`` and the one that it is a fork of, or repeats.
+        Raises ``CommandError`` (YF701, YF712)."""
+        second = self.get(a)
+        if b is not None:
+            return second.diff(self.get(b))
+        if second.origin is None:
+            raise CommandError("YF712", f"`{second.id}` is no fork and repeats none: name two executions", "yamlflow diff A B")
+        return self.get(second.origin).diff(second)
 
     def simulate(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from yamlflow_nb.domain.event import Started
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
@@ -14,14 +14,21 @@ from yamlflow_nb.services.pipeline_source import PipelineSource, project_of
 
 
 def new_record(
-    execution_id: str, definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
+    execution_id: str,
+    definition: PipelineDefinition,
+    text: PipelineSource,
+    values: Mapping[str, Any],
+    now: float,
+    initiator: str,
+    content_hash: str | None = None,
 ) -> ExecutionRecord:
-    """The record of an execution that is about to begin; it belongs to the project of its text's folder."""
+    """The record of an execution that is about to begin; it belongs to the project of its text's folder. ``content_hash`` where it
+    is known already."""
     return ExecutionRecord(
         id=execution_id,
         pipeline=definition.name,
         version=definition.version,
-        definition_hash=definition.content_hash,
+        definition_hash=content_hash or definition.content_hash,
         definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
         source_name=text.name,
         folder=str(text.folder),
@@ -34,14 +41,25 @@ def new_record(
     )
 
 
-def first_fact(record: ExecutionRecord, definition: PipelineDefinition) -> Started:
-    """How it begins: with its inputs and its ``system.*`` names, held where only so many of its pipeline may run at once."""
+def first_fact(
+    record: ExecutionRecord, definition: PipelineDefinition, *, origin: str | None = None, fresh: bool = False
+) -> Started:
+    """How it begins: with its inputs and its ``system.*`` names. ``origin`` and ``fresh`` as in ``Started``."""
+    return Started(record.created_at, record.inputs, system_names(record), held(definition), origin, fresh)
+
+
+def held(definition: PipelineDefinition) -> Literal["", "concurrency"]:
+    """Held where only so many executions of a pipeline may run at once, until it has its place."""
+    return "" if definition.concurrency is None else "concurrency"
+
+
+def system_names(record: ExecutionRecord) -> dict[str, Any]:
+    """The ``system.*`` names of an execution."""
     moment = dt.datetime.fromtimestamp(record.created_at, dt.timezone.utc)
-    names = {
-        "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
+    return {
+        "execution_id": record.id, "pipeline": record.pipeline, "version": record.version, "initiator": record.initiator,
         "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
     }  # fmt: skip
-    return Started(record.created_at, record.inputs, names, "" if definition.concurrency is None else "concurrency")
 
 
 def new_id(now: float) -> str:

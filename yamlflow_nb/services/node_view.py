@@ -12,7 +12,8 @@ from yamlflow_nb.orchestration.execution_state import NodeRun
 
 @dataclass(frozen=True)
 class NodeView:
-    """One node as it stood when it was asked for. Times are seconds since the epoch."""
+    """One node as it stood when it was asked for. Times are seconds since the epoch. ``reused``: the execution in which it ran,
+    where a fork took its result over; ``cached``: what the cache said (``from`` an execution, or what it ``missed``)."""
 
     id: str
     state: str
@@ -23,13 +24,15 @@ class NodeView:
     error: Diagnostic | None
     outputs: Mapping[str, Any]
     is_for_each: bool = False
+    reused: str | None = None
+    cached: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, run: NodeRun) -> NodeView:
         """As its run stands. Whoever calls it holds the run's lock."""
         return cls(
             run.planned.id, run.state, run.reason, run.attempts, run.started_at, run.finished_at, run.error, dict(run.outputs),
-            run.planned.is_for_each,
+            run.planned.is_for_each, run.reused, run.cached,
         )  # fmt: skip
 
 

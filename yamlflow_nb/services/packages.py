@@ -39,6 +39,11 @@ def recorded(pins: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(_PREFIX): there for name, there in pins.items() if name.startswith(_PREFIX)}
 
 
+def kept_pins(pins: Mapping[str, str]) -> dict[str, str]:
+    """What a repetition takes over: everything but the versions of packages, which are those of today."""
+    return {name: there for name, there in pins.items() if not name.startswith(_PREFIX)}
+
+
 def changed(pins: Mapping[str, str]) -> list[str]:
     """What is another version now, or gone: ``duckdb 1.1.0 → 1.2.0``."""
     told = []

@@ -65,7 +65,8 @@ def headline(snapshot: Mapping[str, Any]) -> str:
     took = seconds(snapshot["started_at"], snapshot["finished_at"])
     waiting = f", waiting for {', '.join(snapshot['waiting_for'])}" if snapshot["waiting_for"] else ""
     mark = MARKS.get(snapshot["status"], "▶")
-    return f"{mark} {name}: {snapshot['status']}{reason}{f' in {took}' if took else ''}{waiting}  ({snapshot['id']})"
+    origin = f", from {snapshot['origin']}" if snapshot.get("origin") else ""
+    return f"{mark} {name}: {snapshot['status']}{reason}{f' in {took}' if took else ''}{waiting}  ({snapshot['id']}{origin})"
 
 
 def node_line(node: Mapping[str, Any], width: int = 0) -> str:
@@ -90,7 +91,9 @@ def progress(told: Mapping[str, Any]) -> str:
 
 def details(node: Mapping[str, Any]) -> list[str]:
     """What else is worth a line: what its attempts noted, the error of a failed node, the reason of a skipped one."""
-    return [f"note: {one_line(note)}" for note in node.get("notes", ())] + _children(node.get("children", ())) + _ending(node)
+    told = [f"reused from {node['reused']}"] if node.get("reused") else [node["cached"]] if node.get("cached") else []
+    notes = [f"note: {one_line(note)}" for note in node.get("notes", ())]
+    return notes + [one_line(line) for line in told] + _children(node.get("children", ())) + _ending(node)
 
 
 def _children(children: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.visible_names import StateNames
-from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.orchestration.why import told_by_cache, why
 from yamlflow_nb.services.packages import changed, recorded
 
 _SHOWN = 80
@@ -34,6 +34,7 @@ def snapshot(run: Run) -> dict[str, Any]:
         "started_at": started_at(state),
         "finished_at": finished_at(state),
         "source_name": record.source_name,
+        "origin": state.origin,
         "packages": recorded(record.pins),
         "packages_changed": [] if state.ended is not None else changed(record.pins),
         "round": state.round,
@@ -104,6 +105,8 @@ def _node(run: Run, node: NodeRun) -> dict[str, Any]:
         "items": None if node.fan is None else items_of(node),
         "progress": None if progress is None else progress._asdict(),
         "notes": list(node.notes),
+        "reused": node.reused,
+        "cached": told_by_cache(node),
         "outputs": {name: short(value) for name, value in node.outputs.items()},
     }
 

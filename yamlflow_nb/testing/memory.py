@@ -11,12 +11,14 @@ from typing import Any
 from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.catalogue import Kind, Published
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.ports.requests import MOVED_ON, Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
+from yamlflow_nb.orchestration.judgement import own_copy
 
 
 @dataclass
@@ -70,6 +72,7 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._cached: list[CachedResult] = []
         self._published: dict[tuple[str, str, str, str], Published] = {}
         self._notices: dict[str, Notice] = {}
         self._aside: dict[str, str] = {}
@@ -110,6 +113,7 @@ class InMemoryRepository:
         kept.loads = 0
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
+        self._cached += commit.cached
         for scope, name, value in commit.variables:
             if value is DROPPED:
                 kept.variables.pop(f"{scope}.{name}", None)
@@ -172,6 +176,14 @@ class InMemoryRepository:
         with self._lock:
             kept = self._kept.get(execution_id)
             return dict(kept.variables) if kept is not None else {}
+
+    def cached(self, scope: str, key: str) -> list[CachedResult]:
+        return [result for result in self.cached_lately(scope, len(self._cached)) if result.key == key]
+
+    def cached_lately(self, scope: str, limit: int) -> list[CachedResult]:
+        with self._lock:
+            found = [result for result in reversed(self._cached) if result.scope == scope]
+        return [replace(result, outputs=own_copy(result.outputs)) for result in found[:limit]]
 
     # --- leases ------------------------------------------------------------------------------------------------------
 

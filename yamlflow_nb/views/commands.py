@@ -39,8 +39,8 @@ def _parser(name: str) -> Arguments:
     for word in VERBS[name].takes.split():
         if word in ("--input", "--inputs"):
             parser.add_argument(word, action="append", default=[], metavar="K=V" if word == "--input" else "VAR")
-        elif word == "--set":
-            parser.add_argument(word, action="append", default=[], metavar="K=V")
+        elif word in ("--set", "--at"):
+            parser.add_argument(word, action="append", default=[], metavar="NAME=VALUE" if word == "--set" else "NODE")
         elif word in _VALUES:
             parser.add_argument(word, metavar=_VALUES[word], type=int if word == "--item" else str)
         elif word.startswith("--"):
@@ -50,7 +50,10 @@ def _parser(name: str) -> Arguments:
     return parser
 
 
-_VALUES = {"--store": "URL", "--action": "ID", "--comment": "TEXT", "--item": "N", "--shown": "HASH"}
+_VALUES = {
+    "--store": "URL", "--as": "NAME", "--definition": "FILE", "--action": "ID", "--comment": "TEXT", "--item": "N",
+    "--shown": "HASH",
+}  # fmt: skip
 """Flags with a value."""
 
 
@@ -193,6 +196,41 @@ def _retry(magics: PipelineMagics, options: Any) -> None:
     run_in_cell(magics.shell, execution, options.wait, magics.updates_a_second)
 
 
+def _fork(magics: PipelineMagics, options: Any) -> None:
+    from pathlib import Path
+
+    from yamlflow_nb.services.given_inputs import given_inputs
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    source = None if options.definition is None else Path(options.definition)
+    values = given_inputs(options.set, "--set")
+    made = _execution(magics, options).fork(options.at, values, definition=source, latest=options.latest, namespace=magics.names)
+    _named(magics, options, made)
+    run_in_cell(magics.shell, made, options.wait, magics.updates_a_second)
+
+
+def _rerun(magics: PipelineMagics, options: Any) -> None:
+    from yamlflow_nb.views.run_in_cell import run_in_cell
+
+    made = _execution(magics, options).rerun(latest=options.latest, namespace=magics.names)
+    _named(magics, options, made)
+    run_in_cell(magics.shell, made, options.wait, magics.updates_a_second)
+
+
+def _named(magics: PipelineMagics, options: Any, execution: Execution) -> None:
+    """``--as name``: the variable that gets the new execution."""
+    name = getattr(options, "as")
+    if name is None:
+        return
+    if not name.isidentifier():
+        raise CommandError("YF712", f"{name!r} cannot be a variable", "for example --as other")
+    magics.names[name] = execution
+
+
+def _diff(magics: PipelineMagics, options: Any) -> Any:
+    return magics.executions(options.store, to_read=True).diff(options.a, options.b)
+
+
 def _simulate(magics: PipelineMagics, options: Any) -> None:
     from pathlib import Path
 
@@ -224,6 +262,13 @@ VERBS: dict[str, Verb] = {
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
     "resume": Verb("id? --wait --store", "go on after a pause; or here, live, with a run whose kernel is gone", _resume),
     "retry": Verb("id_or_node* --wait --store", "run again what failed or was cancelled, and what hung on it; live", _retry),
+    "rerun": Verb("id? --latest --as --wait --store", "the same again, as a new execution", _rerun),
+    "fork": Verb(
+        "id? --set --at --definition --latest --as --wait --store",
+        "what if: --set a.n=0, --set pipeline.input.month=3, --at NODE; what does not depend on it is reused",
+        _fork,
+    ),
+    "diff": Verb("a! b? --store", "what is different between two executions, or a fork and where it comes from", _diff),
     "simulate": Verb("file? --input --inputs --store", "what a file, or the newest run with other inputs, would do", _simulate),
     "help": Verb("", "this list", lambda magics, options: print(help_text())),  # noqa: T201
 }

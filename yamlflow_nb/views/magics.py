@@ -14,6 +14,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from traitlets import Bool, Float, Unicode
 
 if TYPE_CHECKING:
+    from yamlflow_nb.services.difference import Difference
     from yamlflow_nb.services.execution import Execution
     from yamlflow_nb.services.execution_service import ExecutionService
 
@@ -113,6 +114,12 @@ def _bundled(execution: Execution, include: Any = None, exclude: Any = None) -> 
     return bundle_of(execution)
 
 
+def _compared(found: Difference, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    from yamlflow_nb.views.compared import compared
+
+    return compared(found)
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Registers the magics, and how an execution is shown."""
     from yamlflow_nb.views import completion
@@ -120,6 +127,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.register_magics(PipelineMagics)
     completion.install(shell)
     shell.display_formatter.mimebundle_formatter.for_type_by_name("yamlflow_nb.services.execution", "Execution", _bundled)
+    shell.display_formatter.mimebundle_formatter.for_type_by_name("yamlflow_nb.services.difference", "Difference", _compared)
     if hasattr(shell, "kernel"):
         # While a person reads on: the first pipeline finds its engine loaded. An import that fails will fail again where it counts.
         threading.Thread(target=_load_engine, name="yamlflow-load", daemon=True).start()

@@ -169,6 +169,13 @@ CODES: dict[str, ErrorCode] = {
         "",
         "Mend the message, or reject.",
     ),
+    "YF733": ErrorCode(
+        "this fork cannot be made",
+        "A fork differs from its execution in something: a value, a node that runs again, a definition. An output is set for a "
+        "node whose result is taken over, not for one that runs again.",
+        "yamlflow fork 20261124",
+        "Name the change: --set extract.row_count=0, --at features, --definition new.yaml, --latest; yamlflow rerun repeats it all.",
+    ),
     "YF760": ErrorCode(
         "no such task type",
         "A task type is one of ours, or comes with an installed package that names it in the entry-point group yamlflow_nb.executors.",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
 from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.cache import Cache, CachedResult
 from yamlflow_nb.domain.ports.catalogue import Catalogue
 from yamlflow_nb.domain.ports.leases import Leases
 from yamlflow_nb.domain.ports.notices import Notices
@@ -72,7 +73,8 @@ class Commit:
 
     ``epoch`` is the writer's lease: a stale one is refused. ``first`` is the number of its first fact: the same commit made
     twice is written once. ``created``: the execution begins with this commit. ``answers``: requests that it settles. ``variables``
-    are ``(scope, name, value)``, with ``DROPPED`` for one that is no longer there. ``notices`` are to be sent.
+    are ``(scope, name, value)``, with ``DROPPED`` for one that is no longer there. ``notices`` are to be sent. ``cached``: results
+    that may stand for later runs.
     """
 
     execution_id: str
@@ -90,9 +92,10 @@ class Commit:
     created: ExecutionRecord | None = None
     answers: Sequence[tuple[str, str]] = ()
     notices: Sequence[Notice] = ()
+    cached: Sequence[CachedResult] = ()
 
 
-class Repository(Leases, Places, Requests, Catalogue, Notices, Protocol):
+class Repository(Leases, Places, Requests, Catalogue, Notices, Cache, Protocol):
     """Executions, their facts (the journal from which ``decide`` gives everything back), events, node states, variables.
 
     Any call may be made twice with the same effect as once. Raises the errors of ``domain.store_error``.

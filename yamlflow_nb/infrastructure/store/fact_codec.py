@@ -14,7 +14,7 @@ SCHEMA = 1
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
+        event.Started, event.Forked, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
         event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
         event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
         event.RoomGranted, event.PlaceGranted, event.PlaceRefused, event.ApprovalDecided,
@@ -61,7 +61,7 @@ def decode(kind: str, line: str) -> Fact:
         values["attempt"] = AttemptKey(*values["attempt"])
     if values.get("error") is not None:
         values["error"] = TaskError(**values["error"])
-    for name in ("nodes", "with_nodes"):
+    for name in ("nodes", "with_nodes", "changed"):
         if name in values:
             values[name] = tuple(values[name])
     fact: Fact = _KINDS[kind](**values)

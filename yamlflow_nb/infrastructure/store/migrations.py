@@ -95,6 +95,14 @@ CREATE TABLE published (
     PRIMARY KEY (kind, namespace, name, version)
 );
 """
+# Results that may stand for later runs. ``variant`` tells apart those that were made of the same code and inputs, and other files.
+_CACHE = """
+CREATE TABLE cached (
+    scope TEXT NOT NULL, key TEXT NOT NULL, variant TEXT NOT NULL, execution_id TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (scope, key, variant)
+) WITHOUT ROWID;
+CREATE INDEX newest_of_scope ON cached (scope, at DESC);
+"""
 
 _PLACES = """
 CREATE TABLE places (number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL UNIQUE, key TEXT NOT NULL, taken INTEGER NOT NULL);
@@ -115,6 +123,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CHILDREN), 6: _run(_DECISIONS),
+    7: _run(_CACHE),
 }  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)

@@ -8,6 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED
 from yamlflow_nb.domain.event import ApprovalDecided
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
@@ -39,6 +40,7 @@ class Rows:
         self.variables = _variables(commit)
         self.dropped = [(commit.execution_id, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]
+        self.cached = [value for result in commit.cached for value in _cached(result)]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
 
@@ -80,6 +82,25 @@ def _variables(commit: Commit) -> list[Any]:
         if value is not DROPPED:
             values += key, scope, name, dumps(value)
     return values
+
+
+def _cached(result: CachedResult) -> tuple[Any, ...]:
+    body = dumps(
+        {
+            "parts": result.parts, "outputs": result.outputs, "files": result.files, "written": list(result.written),
+            "emitted": [list(one) for one in result.emitted],
+        }
+    )  # fmt: skip
+    variant = hashlib.sha256(dumps(sorted(result.files.items())).encode()).hexdigest()
+    return result.scope, result.key, variant, result.execution_id, result.at, body
+
+
+def cached_result(row: Sequence[Any]) -> CachedResult:
+    """``scope, key, execution_id, at, body`` as a result."""
+    scope, key, execution_id, at, text = row
+    body = loads(text)
+    emitted = [(name, payload) for name, payload in body["emitted"]]
+    return CachedResult(scope, key, body["parts"], execution_id, at, body["outputs"], emitted, body["files"], body["written"])
 
 
 class EXECUTION:

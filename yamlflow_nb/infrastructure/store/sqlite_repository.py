@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.ports.cache import CachedResult
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
@@ -21,7 +23,7 @@ from yamlflow_nb.infrastructure.store.connection import Database
 from yamlflow_nb.infrastructure.store.decisions import chain
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
-from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
+from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, cached_result, execution_record
 from yamlflow_nb.infrastructure.store.sqlite_catalogue import SQLiteCatalogue
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
 from yamlflow_nb.infrastructure.store.sqlite_notices import SQLiteNotices, write_notices
@@ -151,6 +153,20 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests, SQLiteCatalog
         query = "SELECT scope, name, value FROM variables WHERE execution_id = ? ORDER BY scope, name"
         return {f"{scope}.{name}": loads(value) for scope, name, value in self.database.rows(query, execution_id)}
 
+    def cached(self, scope: str, key: str) -> list[CachedResult]:
+        return self._results("scope = ? AND key = ? ORDER BY at DESC LIMIT 20", scope, key)
+
+    def cached_lately(self, scope: str, limit: int) -> list[CachedResult]:
+        return self._results("scope = ? ORDER BY at DESC LIMIT ?", scope, limit)
+
+    def _results(self, where: str, *values: Any) -> list[CachedResult]:
+        """A row that was spoiled is none: whoever asked works anew."""
+        found = []
+        for row in self.database.rows(f"SELECT scope, key, execution_id, at, body FROM cached WHERE {where}", *values):  # noqa: S608
+            with suppress(ValueError, TypeError, KeyError):
+                found.append(cached_result(row))
+        return found
+
     def close(self) -> None:
         self.database.close()
 
@@ -172,6 +188,7 @@ def _write(connection: sqlite3.Connection, rows: Rows) -> None:
         ("INSERT INTO events", 7, rows.events),
         ("INSERT OR REPLACE INTO nodes", 9, rows.nodes),
         ("INSERT OR REPLACE INTO variables", 4, rows.variables),
+        ("INSERT OR REPLACE INTO cached", 6, rows.cached),
     ):
         for start in range(0, len(values), _AT_ONCE * columns):
             part = values[start : start + _AT_ONCE * columns]

@@ -1,9 +1,9 @@
-"""``cache: true`` on a query whose data may change unseen.
+"""``cache: true`` on a query or request whose data may change unseen.
 
-**What.** A ``sql`` node with a ``connection`` to a database and ``cache: true``.
+**What.** A ``sql`` node with a ``connection`` to a database, or an ``http`` node, with ``cache: true``.
 
-**Why it is wrong.** The key of ``cache: true`` is the query and its inputs. What changes inside the database is not in it: the
-node would go on giving old rows.
+**Why it is wrong.** The key of ``cache: true`` is the query and its inputs. What changes inside the database, or on a server, is
+not in it: the node would go on giving old rows.
 
 **Example**
 
@@ -27,17 +27,23 @@ TITLE = "A cache that cannot see changes"
 
 def check(model: CheckModel) -> Iterator[Diagnostic]:
     for index in range(len(model.nodes)):
-        if model.setting(index, "cache") is not True or model.type_name(index) != "sql":
-            continue
-        connection = model.fields(index).get("connection")
-        if connection is None or (isinstance(connection, str) and connection.startswith("duckdb")):
+        if model.setting(index, "cache") is not True or not _is_outside(model, index):
             continue
         own = "cache" in model.nodes[index].model_fields_set
         path = ("nodes", index, "cache") if own else ("defaults", "cache")
         yield model.report(
             CODE,
             model.at(path),
-            f"`cache: true` cannot know when the data behind the connection of `{model.nodes[index].id}` change",
-            hint='`cache: {ttl: 1h}` says how old rows may be, `cache: {key: "{{ ... }}"}` what they depend on',
+            f"`cache: true` cannot know when {_OUTSIDE[str(model.type_name(index))]} of `{model.nodes[index].id}` change",
+            hint='`cache: {ttl: 1h}` says how old a result may be, `cache: {key: "{{ ... }}"}` what they depend on',
             replace=("write `{ttl: 1h}`", "{ttl: 1h}") if own else None,
         )
+
+
+_OUTSIDE = {"sql": "the data behind the connection", "http": "the answers to the request"}
+_IN_PROCESS = (None, "duckdb", "duckdb://", "duckdb:///:memory:")
+
+
+def _is_outside(model: CheckModel, index: int) -> bool:
+    kind = model.type_name(index)
+    return kind == "http" or (kind == "sql" and model.fields(index).get("connection") not in _IN_PROCESS)

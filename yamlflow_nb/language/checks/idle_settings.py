@@ -1,7 +1,7 @@
 """A setting that does nothing here.
 
 **What.** ``maxParallel``, ``onItemFailure`` or ``maxFailed`` without ``forEach``; ``retry`` with a ``maxDelay`` below its
-``delay``.
+``delay``; ``cache`` on a node that waits for people or events, or repeats.
 
 **Why it is wrong.** It reads as if something were limited that is not.
 
@@ -38,6 +38,11 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
             for name in _FOR_ITEMS:
                 if name in own:
                     yield _idle(model, index, name, "without `forEach` there are no items")
+        if "cache" in own and node.cache:
+            if node.repeat is not None:
+                yield _idle(model, index, "cache", "a node that repeats asks anew each time")
+            elif (kind := model.task_types.get(model.type_name(index) or "")) is not None and kind.waits is not None:
+                yield _idle(model, index, "cache", "people and events are awaited each time")
 
 
 def _idle(model: CheckModel, index: int, name: str, why: str) -> Diagnostic:

@@ -208,6 +208,8 @@ class CheckModel:
             yield "inputBindings", bound
         for bound in written.fields:
             yield "field", bound
+        for bound in written.cache:
+            yield "field", bound
         if written.for_each is not None:
             yield "forEach", written.for_each
         for bound in written.display:
