@@ -141,6 +141,19 @@ def test_a_process_has_its_own_environment_and_an_empty_standard_input(folder: F
     assert got["mine"] == "yes" and got["pid"] != os.getpid() and got["read"] == "" and "MINE" not in os.environ
 
 
+def test_nodes_that_start_together_wait_for_the_module_that_they_share(folder: Folder) -> None:
+    (folder.path / "yf_test_shared.py").write_text(
+        "import pathlib, time\n"
+        "with (pathlib.Path(__file__).parent / 'read').open('a') as read:\n    read.write('once ')\n"
+        "time.sleep(0.2)  # as long as the import of something large takes\n"
+        "def twice(n): return n * 2\n"
+    )
+    each = "type: python, function: 'yf_test_shared:twice', inputBindings: {n: '{{ item }}'}, outputs: {result: integer}"
+    execution = folder.run(f"name: p\nnodes: [{{id: a, {each}, forEach: [1, 2, 3, 4, 5, 6], maxParallel: 3}}]")
+    assert execution.nodes["a"].outputs == {"result": [2, 4, 6, 8, 10, 12]}, str(execution)
+    assert (folder.path / "read").read_text() == "once ", "none saw it half read, and none read it again"
+
+
 def test_modules_of_the_users_do_not_stand_in_for_pythons_own(folder: Folder) -> None:
     (folder.path / "json.py").write_text("raise ImportError('mine')")
     execution = folder.node("python", outputs={"n": "integer"}, code="n = 1", isolation="process")
