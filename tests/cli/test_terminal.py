@@ -66,6 +66,15 @@ def test_the_tree_moves_and_is_gone_when_the_whole_one_is_printed(moves: Path) -
     assert "[bold red]loss[/]" in written and "[/red] [link=file:///x]x" in written and "\x1b[2J" not in written
 
 
+def test_what_tasks_print_while_the_tree_moves_is_in_their_logs_and_nothing_of_the_tree(place: Path, said: Said) -> None:
+    text = "import sys, threading\nfor n in range(8):\n    print('line', n, file=(sys.stdout, sys.stderr)[n % 2])\n"
+    told = "".join(f"        {line}\n" for line in f"{text}    threading.Event().wait(0.1)".splitlines())
+    (place / "prints.yaml").write_text(f"name: prints\nnodes:\n  - id: a\n    type: python\n    code: |\n{told}")
+    code, written = in_terminal("run", "prints.yaml")
+    assert code == 0 and "\x1b[1A" in written and "line 3" not in written
+    assert [line.split("a  ")[1] for line in said("logs")[1].splitlines()] == [f"line {n}" for n in range(8)]
+
+
 def test_no_color_leaves_out_every_colour(moves: Path) -> None:
     _, coloured = in_terminal("run", "moves.yaml")
     _, plain = in_terminal("run", "moves.yaml", NO_COLOR="1")
