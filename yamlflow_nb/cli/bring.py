@@ -36,7 +36,7 @@ def bring(
 def tell(execution: Execution, json_: bool) -> None:
     """How it stands, whole."""
     if json_:
-        options.print_json(execution.snapshot())
+        options.print_execution(execution)
     else:
         click.echo(options.painted(str(execution)))
 
@@ -46,7 +46,7 @@ def handed_in(execution: Execution, executions: ExecutionService, json_: bool) -
     if execution.is_driven_here:
         return bring(execution, executions, json_)
     if json_:
-        options.print_json(execution.snapshot())
+        options.print_execution(execution)
     else:
         from yamlflow_nb.services.run_text import headline
 

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from yamlflow_nb.bootstrap import Services
+    from yamlflow_nb.services.execution import Execution
 
 OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
@@ -83,6 +84,14 @@ def painted(tree: str) -> str:
 
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_execution(execution: Execution) -> None:
+    """An execution as JSON; outputs as values, not as the texts that views show."""
+    shown, nodes = execution.snapshot(), execution.nodes
+    for node in shown["nodes"]:
+        node["outputs"] = dict(nodes[node["id"]].outputs)
+    print_json({**shown, "outputs": execution.outputs})
 
 
 def exit_code(status: str) -> int:
