@@ -56,7 +56,7 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict, the walls between the rooms
 
 test: lint test-browser  ## everything: lint, unit and runtime tests, notebooks, docs, trust table, browser
 	$(BIN)/python -m pytest -q --ignore=tests/browser
-	$(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks
+	YAMLFLOW_STORE="$$(mktemp -d)/store.db" $(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks
 	$(BIN)/python -m tests.trust_table
 	-$(BIN)/python -m tests.audit
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from yamlflow_nb.domain.error_codes import all_codes
 from yamlflow_nb.executors.registry import task_types
 from yamlflow_nb.language.functions import FUNCTIONS
 from yamlflow_nb.orchestration import lifecycle
+from yamlflow_nb.services.task_page import section
 
 HERE = Path(__file__).parent / "reference"
 MARK = "<!-- written by `make docs`; edit the table it comes from -->\n"
@@ -35,20 +35,11 @@ def errors_page() -> str:
 
 
 def tasks_page() -> str:
-    """Each installed task type: fields, outputs, events, from its own model."""
+    """Each task type of ours: fields, outputs, events, from its own model."""
     lines = ["# Task types", "", MARK]
-    for name, task in sorted(task_types().items()):
-        lines += [f"## {name}", "", task.summary, "", "| Field | Type | Default | |", "|---|---|---|---|"]
-        schema = task.fields.model_json_schema()
-        needed = set(schema.get("required", ()))
-        for field, told in schema.get("properties", {}).items():
-            default = "needed" if field in needed else _code(told.get("default"))
-            lines.append(f"| `{field}` | {_kind(told)} | {default} | {_cell(told.get('description', ''))} |")
-        outputs = ", ".join(f"`{output}` ({kind})" for output, kind in task.outputs.items()) or "those that the node declares"
-        lines += ["", f"Outputs: {outputs}.", ""]
-        if task.events:
-            lines += ["Events of its own: " + ", ".join(f"`{event}`" for event in task.events) + ".", ""]
-        lines += [f"When its process dies in the middle: `{task.on_interrupt}`.", ""]
+    ours = task_types()
+    for _, task in sorted((name, task) for name, task in ours.items() if name not in ours.plugins.found):
+        lines += section(task)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -151,18 +142,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "cells.md": magics_page,
 }
-
-
-def _kind(told: dict[str, Any]) -> str:
-    if "enum" in told:
-        return " ".join(f"`{value}`" for value in told["enum"])
-    if "anyOf" in told:
-        return " or ".join(_kind(one) for one in told["anyOf"] if one.get("type") != "null")
-    return str(told.get("type") or told.get("$ref", "any").rsplit("/", 1)[-1])
-
-
-def _code(value: Any) -> str:
-    return "" if value in (None, {}, []) else f"`{json.dumps(value)}`"
 
 
 def _cell(text: str) -> str:

@@ -10,8 +10,8 @@ from tests.trust_table import TABLE, known_rows, report
 
 # Rows are added with the change that makes them true, and never taken away.
 PROMISED = [
-    "2A", *(f"B{n}" for n in range(1, 17)), "B20", "B29", "B30", "B31", "B33", "B34", "B35", "B38", "B39",
-    "F7", "F14", "F15", "F69", *(f"F{n}" for n in range(23, 30)), *(f"F{n}" for n in range(35, 40)),
+    "2A", *(f"B{n}" for n in range(1, 21)), "B29", "B30", "B31", "B33", "B34", "B35", "B38", "B39",
+    "F7", "F14", "F15", "F32", "F69", *(f"F{n}" for n in range(23, 30)), *(f"F{n}" for n in range(35, 40)),
     *(f"F{n}" for n in range(46, 54)),
 ]  # fmt: skip
 

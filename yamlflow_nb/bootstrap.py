@@ -70,7 +70,10 @@ def task_service() -> TaskService:
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.services.task_service import TaskService
 
-    return TaskService(task_types(), frozenset(executors(LocalArtifacts(Path()))))
+    types = task_types()
+    packages = {name: plugin.package for name, plugin in types.plugins.found.items()}
+    able = frozenset((*executors(LocalArtifacts(Path())), *packages))
+    return TaskService(types, able, packages, types.refused)
 
 
 def services(store: str | Path | None = None, *, to_read: bool = False) -> Services:

@@ -274,3 +274,22 @@ def test_the_list_shows_the_runs_of_this_project_and_all_on_demand(place, said: 
     out = said("list")[1]
     assert "here" in out and "there" not in out.replace(str(place), "")
     assert "there" in said("list", "--all")[1]
+
+
+def test_an_event_for_a_run_whose_process_was_killed_is_kept_until_it_is_resumed(terminals: Terminals, said: Said) -> None:
+    killed(terminals)
+    for _ in range(2):
+        code, _, err = said("event", "send", "data", "--payload", '{"rows": 3}', "--data", "by=Ann", "--key", "delivery-7")
+        assert code == 0 and "the event is kept" in err and "yamlflow resume" in err
+    resumed = terminals.open("resume")
+    terminals.begun()
+    terminals.let_go()
+    resumed.communicate(timeout=30)
+    events = json.loads(said("events", "--json")[1])
+    assert [event["payload"]["rows"] for event in events if event["type"] == "custom.data"] == [3]
+
+
+@pytest.mark.parametrize("payload", ["rows: 3", "[3]"])
+def test_a_payload_is_one_json_object(said: Said, payload: str) -> None:
+    code, _, err = said("event", "send", "data", "--payload", payload)
+    assert code == 2 and "--payload" in err and "Traceback" not in err

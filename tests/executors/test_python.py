@@ -289,7 +289,7 @@ CANARY = 'canary-4711/ü"x'
 
 
 @pytest.mark.parametrize("where", ["env", "call", "notebook"])
-@pytest.mark.trust("B20")
+@pytest.mark.trust("B19", "B20")
 def test_no_byte_that_is_written_holds_a_secret(folder: Folder, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setenv("YAMLFLOW_SECRET_CANARY", CANARY)
     get = "os.environ['MINE']" if where == "env" else "yf.secret('canary')"

@@ -6,7 +6,8 @@ import importlib.metadata
 
 import pytest
 
-from yamlflow_nb.executors.registry import GROUP, InstalledTypes
+from yamlflow_nb.executors.installed import GROUP
+from yamlflow_nb.executors.registry import InstalledTypes
 
 
 class Entry:

@@ -214,6 +214,7 @@ def test_urls_show_no_password() -> None:
     assert without_password("a mysql+pymysql://u:p%40:@h/d b") == "a mysql+pymysql://u:•••@h/d b"
 
 
+@pytest.mark.trust("F32")
 @pytest.mark.parametrize("connection", ["duckdb", "sqlite:///flights.db"])
 def test_a_query_that_takes_too_long_is_stopped_in_the_database(folder: Folder, database: Path, connection: str) -> None:
     endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
-from yamlflow_nb.executors.registry import checked, task_types
+from yamlflow_nb.executors.installed import checked
+from yamlflow_nb.executors.registry import task_types
 
 
 class TakesTimeout(TaskFields):

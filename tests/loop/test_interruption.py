@@ -98,8 +98,15 @@ def test_others_see_that_it_is_interrupted(world: World) -> None:
     assert [record.status for record in other.service.list()] == ["interrupted"]
     with pytest.raises(CommandError, match="YF722"):
         other.service.get(name).cancel()
-    with pytest.raises(CommandError, match="YF722"):
-        other.service.send_event("go", name)
+
+def test_an_event_of_an_interrupted_execution_is_kept_and_taken_in_when_it_goes_on(world: World) -> None:
+    name = world.left_running(one("retry"), "a")
+    other = world.process()
+    for _ in range(2):
+        assert other.service.send_event("go", name, {"n": 1}, key="once").status == "interrupted"
+    execution = world.process(a=lambda work: {}).service.resume(name).wait(10)
+    assert execution.status == "completed"
+    assert [event.payload["n"] for event in execution.events if event.type == "custom.go"] == [1]
 
 
 def test_retry_runs_the_attempt_again_and_does_not_count_it(world: World) -> None:

@@ -1,4 +1,4 @@
-"""``yamlflow tasks``"""
+"""``yamlflow tasks [NAME]``"""
 
 from __future__ import annotations
 
@@ -8,16 +8,41 @@ from yamlflow_nb.cli import options
 
 
 @click.command("tasks")
+@click.argument("name", required=False)
+@click.option("--docs", is_flag=True, help="print the reference in Markdown: of one type, or of all")
 @options.as_json
-def command(json_: bool) -> None:
-    """The installed task types; those without an executor yet are marked."""
-    from yamlflow_nb.bootstrap import task_service
+def command(name: str | None, docs: bool, json_: bool) -> None:
+    """The installed task types, or the fields and outputs of one.
 
-    tasks = task_service()
+    Those without an executor yet are marked, those of plugins with their package. A plugin that cannot be used is told.
+    """
+    import warnings
+
+    from yamlflow_nb.bootstrap import task_service
+    from yamlflow_nb.services.task_page import in_words, section
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # what cannot be used is told below, once
+        tasks = task_service()
+    shown = {name: tasks.type(name)} if name is not None else tasks.types()
     if json_:
-        options.print_json(
-            {name: {"summary": kind.summary, "runs": name in tasks.runnable} for name, kind in tasks.types().items()}
-        )
-        return
-    for name, kind in tasks.types().items():
-        click.echo(f"{name:<12} {kind.summary}{'' if name in tasks.runnable else ' (cannot run yet)'}")
+        told = {
+            one: {
+                "summary": kind.summary,
+                "runs": one in tasks.runnable,
+                "package": tasks.packages.get(one),
+                **({"fields": kind.fields.model_json_schema(by_alias=True), "outputs": dict(kind.outputs)} if name else {}),
+            }
+            for one, kind in shown.items()
+        }
+        options.print_json(told)
+    elif docs:
+        click.echo("\n".join(line for kind in shown.values() for line in section(kind)).rstrip())
+    elif name is not None:
+        click.echo(in_words(shown[name], tasks.packages.get(name)))
+    else:
+        for one, kind in shown.items():
+            package = f" ({tasks.packages[one]})" if one in tasks.packages else ""
+            click.echo(f"{one:<12} {kind.summary}{package}{'' if one in tasks.runnable else ' (cannot run yet)'}")
+    for why in tasks.refused.values():
+        click.echo(why, err=True)

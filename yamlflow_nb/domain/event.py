@@ -146,12 +146,13 @@ class PlaceRefused:
 
 @value
 class CustomEventSent:
-    """``custom.<name>`` sent from outside."""
+    """``custom.<name>`` sent from outside. One ``key`` counts once, however often it is sent."""
 
     at: float
     name: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     by: str | None = None
+    key: str | None = None
 
 
 @value

@@ -54,8 +54,10 @@ class TaskType:
     """A kind of task, as the language knows it.
 
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
-    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person`` or an ``event``.
-    ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form);
+    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, or an ``event`` (also a
+    time, or what its executor looks for).
+    ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form); ``bound_form`` is
+    how such a field reads a bound ``{name}`` instead.
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
     fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     ``parameters`` names the field whose text takes parameters, and finds them: (``parameter`` or ``identifier``, name,
@@ -70,6 +72,7 @@ class TaskType:
     on_interrupt: str = "ask"
     repeatable: Callable[[Mapping[str, Any]], bool] | None = None
     no_templates: Mapping[str, str] = field(default_factory=dict)
+    bound_form: str = ":{name}"
     literal: tuple[str, ...] = ()
     parameters: tuple[str, Callable[[str], Iterator[tuple[str, str, int, int]]]] | None = None
     summary: str = ""

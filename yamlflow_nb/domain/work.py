@@ -15,8 +15,10 @@ from yamlflow_nb.domain.task_definition import OutputDeclaration
 class Work:
     """An attempt to be executed.
 
-    ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields. Relative
-    paths count from ``folder``, the definition's. ``run_folder`` is this attempt's own, for what it leaves behind;
+    ``inputs`` are the resolved bindings, references still references; ``fields`` the task type's own fields, and ``written``
+    the same as the definition has them, with ``{{ }}``. Relative paths count from ``folder``, the definition's.
+    ``opened()`` are the inputs with tables as data frames, files as paths, and large values as they are.
+    ``run_folder`` is this attempt's own, for what it leaves behind;
     ``earlier()`` are those of this node's attempts before, newest first.
 
     ``emit(name, payload)``, ``output(values)``, ``progress(done, total, text)`` and ``log(text)`` tell at once; ``note(text)``
@@ -40,6 +42,7 @@ class Work:
     folder: Path
     run_folder: Path
     namespace: Mapping[str, Any] | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
     emit: Callable[[str, Mapping[str, Any]], None] = field(default=lambda name, payload: None)
     output: Callable[[Mapping[str, Any]], None] = field(default=lambda values: None)
     progress: Callable[[float, float | None, str], None] = field(default=lambda done, total, text: None)
@@ -47,6 +50,7 @@ class Work:
     note: Callable[[str], None] = field(default=lambda text: None)
     used: Callable[[Path, bytes], None] = field(default=lambda path, data: None)
     masked: Callable[[str], str] = field(default=lambda text: text)
+    opened: Callable[[], Mapping[str, Any]] = field(default=dict)
     secret_names: frozenset[str] = frozenset()
     hide: Callable[[str], None] = field(default=lambda text: None)
     earlier: Callable[[], list[Path]] = field(default=list)

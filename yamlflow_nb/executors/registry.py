@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
+from yamlflow_nb.executors.installed import Plugins, installed_plugins
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
 
-GROUP = "yamlflow_nb.executors"
 _BUILT_IN = ("approval", "http", "notebook", "pyspark", "python", "shell", "sql", "subpipeline", "wait")
 
 
@@ -26,66 +24,78 @@ class InstalledTypes(Mapping[str, "TaskType"]):
 
     def __init__(self) -> None:
         self._loaded: dict[str, TaskType] = {}
-        self._plugins: dict[str, TaskType] | None = None
+        self._plugins: Plugins | None = None
 
     def __getitem__(self, name: str) -> TaskType:
         if name not in _BUILT_IN:
-            return self._installed()[name]
+            return self.plugins.found[name].task_type
         if name not in self._loaded:
             self._loaded[name] = import_module(f"yamlflow_nb.executors.{name}").TASK_TYPE
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*_BUILT_IN, *self._installed()))
+        return iter((*_BUILT_IN, *self.plugins.found))
 
     def __len__(self) -> int:
-        return len(_BUILT_IN) + len(self._installed())
+        return len(_BUILT_IN) + len(self.plugins.found)
 
-    def _installed(self) -> dict[str, TaskType]:
+    @property
+    def plugins(self) -> Plugins:
+        """The types of other packages."""
         if self._plugins is None:
-            self._plugins = _plugins()
+            self._plugins = installed_plugins(_BUILT_IN)
         return self._plugins
 
-
-def _plugins() -> dict[str, TaskType]:
-    """The task types of other packages; one that cannot be loaded is said and left out, so that pipelines without it run."""
-    from importlib.metadata import entry_points
-
-    found: dict[str, TaskType] = {}
-    for entry in entry_points(group=GROUP):
-        if entry.name in _BUILT_IN or entry.name in found:
-            continue
-        try:
-            loaded = entry.load()
-            found[entry.name] = checked(getattr(loaded, "task_type", None) or loaded.TASK_TYPE)
-        except Exception as error:
-            warnings.warn(f"task type `{entry.name}` ({entry.value}) cannot be loaded: {error!r}", RuntimeWarning, stacklevel=2)
-    return found
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why types cannot be used that are installed, by their names."""
+        return self.plugins.refused
 
 
 @lru_cache(maxsize=1)
-def task_types() -> Mapping[str, TaskType]:
+def task_types() -> InstalledTypes:
     """Every installed task type by name: ours and those of plugins."""
     return InstalledTypes()
 
 
-def checked(kind: TaskType) -> TaskType:
-    """The type itself. Raises ``TypeError`` where its fields take names that every node has."""
-    taken = {field.alias or name for name, field in kind.fields.model_fields.items()} & {"type", "taskDefinition", *CONTROL_FIELDS}
-    if taken:
-        names = ", ".join(f"`{name}`" for name in sorted(taken))
-        raise TypeError(f"the task type `{kind.name}` may not have the fields {names}: these are fields of every node")
-    return kind
+class InstalledExecutors(Mapping[str, "TaskExecutor"]):
+    """An executor for each type that can run in this process. Those of plugins are made when they are first asked for."""
+
+    def __init__(self, ours: dict[str, TaskExecutor], settings: Settings) -> None:
+        self._made = ours
+        self._settings = settings
+
+    def __getitem__(self, name: str) -> TaskExecutor:
+        if name not in self._made and name not in _BUILT_IN:
+            from yamlflow_nb.executors.installed import PluginExecutor
+
+            self._made[name] = PluginExecutor(task_types().plugins.found[name], self._settings)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._made))
+
+    def __len__(self) -> int:
+        return len(self._made)
 
 
-def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> dict[str, TaskExecutor]:
-    """An executor for each type that can run in this process; ``settings`` has their connections and secrets."""
+def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> InstalledExecutors:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets. Plugins are not
+    among what it lists, so that a start need not search for them."""
+    from yamlflow_nb.domain.ports.settings import NoSettings
+    from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
     from yamlflow_nb.executors.python import PythonExecutor
+    from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
+    from yamlflow_nb.executors.wait import WaitExecutor
 
-    return {
+    ours: dict[str, TaskExecutor] = {
+        "http": HttpExecutor(artifacts, settings),
         "notebook": NotebookExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
+        "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
+        "wait": WaitExecutor(),
     }
+    return InstalledExecutors(ours, settings or NoSettings())

@@ -15,6 +15,9 @@ gpu = 1                                      # slots; or {slots = 2, memory = "2
 [python]
 modules = ["mycompany.tasks"]                # functions come from these and from beside the pipeline, if this is given
 
+[http]
+hosts = ["intranet.example.org"]             # hosts inside of a network that a value or a redirect may lead to
+
 [secrets]
 warehouse = {env = "WAREHOUSE_PASSWORD"}     # or {file = "~/.secrets/warehouse"}; else YAMLFLOW_SECRET_WAREHOUSE
 ```
@@ -77,6 +80,13 @@ class ConfiguredSettings:
         listed = _table(configuration(folder), "python").get("modules")
         if listed is not None and not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
             raise ConfigurationError("`modules` of [python] is no list of names")
+        return listed
+
+    def hosts(self, folder: Path) -> Sequence[str]:
+        """``[http] hosts``. Raises ``ConfigurationError``."""
+        listed = _table(configuration(folder), "http").get("hosts", [])
+        if not (isinstance(listed, list) and all(isinstance(name, str) for name in listed)):
+            raise ConfigurationError("`hosts` of [http] is no list of names")
         return listed
 
 

@@ -15,14 +15,14 @@ _NAME = re.compile(r"[A-Za-z_]\w*(?=\s*\Z)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def unbound(text: str, field: str, advice: str) -> ExpressionSyntaxError:
+def unbound(text: str, field: str, advice: str, form: str = ":{name}") -> ExpressionSyntaxError:
     """The findings about a field that may not hold ``{{ }}``, one for each, each showing the bound form of the line in
-    which it stands."""
+    which it stands; ``form`` is how a bound name is read there."""
     stretches = list(islice(_stretches(text), _MOST_SHOWN))
     names = _names([text[start:end] for start, end in stretches])
     problems = []
     for (start, end), name in zip(stretches, names):
-        line = _bound_line(text, stretches, names, start)
+        line = _bound_line(text, stretches, [form.replace("{name}", name) for name in names], start)
         binding = f'inputBindings: {{{name}: "{text[start:end]}"}}'
         problems.append(Problem(_CODE, f"`{field}` may not hold {{{{ }}}}", start, end, f"{advice}: `{line}` with `{binding}`"))
     return ExpressionSyntaxError(problems)
@@ -63,6 +63,6 @@ def _bound_line(text: str, stretches: list[tuple[int, int]], names: list[str], a
         if start < first or end > last:
             continue
         quoted = start > first and text[start - 1] in "'\"" and text[end : end + 1] == text[start - 1]
-        pieces += [text[position : start - quoted], f":{name}"]
+        pieces += [text[position : start - quoted], name]
         position = end + quoted
     return ("".join(pieces) + text[position:last]).strip()[:120]

@@ -188,8 +188,10 @@ def task_type(reading: Reading, path: Path, node: DocumentNode) -> TaskType | No
     if found is None:
         close = reading.near(value, reading.task_types)
         hint = f"did you mean `{close}`?" if close else f"installed types: {', '.join(sorted(reading.task_types))}"
-        replace = (f"write `{close}`", close) if close else None
-        reading.report("YF131", path, f"there is no task type {shown(value)}", hint, replace=replace)
+        # One that is installed and cannot be used says why: there is no typing mistake to look for.
+        refused = getattr(reading.task_types, "refused", {}).get(value)
+        replace = (f"write `{close}`", close) if close and refused is None else None
+        reading.report("YF131", path, f"there is no task type {shown(value)}", refused or hint, replace=replace)
     return found
 
 
@@ -208,7 +210,7 @@ def task_fields(
             continue
         plain[name] = item.value if type(item) is ScalarNode else item.plain()
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
-            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name]))
+            reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name], kind.bound_form))
     try:
         kind.fields.model_validate(plain)
     except ValidationError as error:

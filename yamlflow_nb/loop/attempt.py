@@ -15,6 +15,7 @@ from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.loop.keep import keep_outputs
 from yamlflow_nb.loop.log_file import LogFile
@@ -82,15 +83,37 @@ class AttemptJob:
     def __call__(self) -> None:
         if not self.stopped and self._may_start(self._run) and not self.stopped:
             crash_point("task-started")
-            fact = self._result()
+            fact = self._result(self._executed)
             self._tell(self._run.id, fact)
             crash_point("result-told")
 
-    def _result(self) -> TaskFinished:
+    def look(self) -> bool:
+        """One look of an executor that waits; whether there is nothing more to look for."""
+        if self.stopped:
+            return True
+        looking: Any = self._executor
+        try:
+            seen = looking.look(self._work())
+        except BaseException as error:
+            failed = error
+
+            def outputs() -> Mapping[str, Any]:
+                raise failed
+        else:
+            if seen is None:
+                return False
+
+            def outputs() -> Mapping[str, Any]:
+                return dict(seen)
+
+        self._tell(self._run.id, self._result(outputs))
+        return True
+
+    def _result(self, executed: Callable[[], Mapping[str, Any]]) -> TaskFinished:
         """The result, whatever happens: a thread that dies without one would leave the node running for ever."""
         key = self._start.attempt
         try:
-            outputs = self._executed()
+            outputs = executed()
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
@@ -158,12 +181,14 @@ class AttemptJob:
             folder=Path(self._run.record.folder),
             run_folder=self._folder,
             namespace=self._run.namespace,
+            written=self._planned.fields,
             emit=self._emit,
             output=self._output,
             progress=self._progress,
             log=self._log,
             note=self._note,
             used=self._files.add,
+            opened=lambda: opened(self._start.inputs, self._artifacts),
             hide=self._mask.add,
             masked=self._mask.text,
             secret_names=_secret_names(self._planned),

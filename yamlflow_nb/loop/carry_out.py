@@ -13,14 +13,16 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.pool import PoolSize
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock
-from yamlflow_nb.domain.ports.task_executor import TaskExecutor
+from yamlflow_nb.domain.ports.task_executor import Looking, TaskExecutor
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.resource_manager import Place, PoolName, ResourceManager
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.attempt import AttemptJob
 from yamlflow_nb.loop.pools import Pools
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.loop.watching import Watching
 from yamlflow_nb.loop.workers import Workers
+from yamlflow_nb.orchestration.execution_state import timer_name
 
 
 @runtime_checkable
@@ -52,6 +54,8 @@ class CarryOut:
         self._executors = executors
         # Asked for each attempt, a protocol's `isinstance` would cost more than deciding it.
         self._foretelling = {name: one for name, one in executors.items() if isinstance(one, Foretelling)}
+        self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
+        self._watching = Watching()
         self._artifacts = artifacts
         self._clock = clock
         self._agenda = agenda
@@ -133,8 +137,8 @@ class CarryOut:
             item = node.fan.items[key.item] if node.fan is not None and key.item is not None else None
             for fact in foretelling.foretell(start, node.planned, item, run.state.now):
                 self._agenda.put(run.id, fact)
-        elif node.planned.waits == "person":
-            self.resources.release(place)
+        elif node.planned.waits == "person" or timer_name("due", node, key.item) in run.state.timers:
+            self.resources.release(place)  # a person, or a timer, brings the result
         elif executor is None:
             self.resources.release(place)
             error = TaskError("TaskTypeError", f"task type `{start.type}` cannot run yet")
@@ -142,7 +146,11 @@ class CarryOut:
         else:
             job = AttemptJob(run, start, executor, self._artifacts, self._clock, self._runs_folder, self._tell, self._may_start)
             self._jobs[run.id, key] = job
-            self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, place))
+            if start.type in self._looking:
+                self.resources.release(place)  # to wait takes no room
+                self._watching.add(job.look)
+            else:
+                self._workers.submit(job if node.planned.demand is None else partial(self._with_room, job, place))
             crash_point("task-submitted")
 
     def _ask_room(self, run: Run, asked: AskRoom) -> None:

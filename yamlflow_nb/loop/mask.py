@@ -10,6 +10,8 @@ from urllib.parse import quote, quote_plus
 
 _SHORTEST = 4
 """A shorter secret would blacken half of every text, and hide nothing."""
+_SHORTEST_LINE = 8
+"""Of a secret of several lines (a key in a file) each line is a secret: a log is written line by line."""
 MASK = "•••"
 
 
@@ -25,6 +27,8 @@ class Mask:
             return
         forms = {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1]}
         forms.add(base64.b64encode(secret.encode()).decode())
+        lines = [line.strip() for line in secret.splitlines()]
+        forms.update(line for line in lines if len(lines) > 1 and len(line) >= _SHORTEST_LINE)
         self._forms = sorted({*self._forms, *forms}, key=len, reverse=True)
 
     def text(self, text: str) -> str:

@@ -13,6 +13,8 @@ from yamlflow_nb.domain.execution_plan import PlannedNode
 from yamlflow_nb.domain.variable import fits, type_of
 from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.orchestration import items, room
+from yamlflow_nb.orchestration.due import awaited_of, due_at
+from yamlflow_nb.orchestration.event_manager import timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.failing import as_diagnostic, fail_node, fails
 from yamlflow_nb.orchestration.judgement import Unjudgeable, judge_now, resolve
@@ -67,6 +69,13 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
         except Unjudgeable as error:
             conclude_failure(state, run, slot, item, "expression", error.diagnostic)
             return
+    due: float | None = None
+    if planned.waits == "event" and planned.awaited is None and planned.id not in state.scripted:
+        try:
+            due = due_at(planned, slot.fields or {}, state.now)
+        except Unjudgeable as error:
+            conclude_failure(state, run, slot, item, "expression", error.diagnostic)
+            return
     slot.number += 1
     slot.attempt = key = AttemptKey(planned.id, state.round, run.iteration, item, slot.number)
     slot.attempt_started = state.now
@@ -79,21 +88,32 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
         state.decide(StartTask(key, planned.type or "", inputs, slot.fields or {}, planned.timeout))
     if planned.timeout:
         state.set_timer("timeout", run, item, state.now + planned.timeout)
-    if planned.waits is not None and (planned.waits == "person" or planned.awaited is not None):
-        _wait(state, run, item)
+    if planned.waits in ("person", "event"):
+        _wait(state, run, slot, item, due)
 
 
-def _wait(state: ExecutionState, run: NodeRun, item: int | None) -> None:
-    """An approval, or a ``wait`` on an event: only people or events move it now."""
+def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, due: float | None) -> None:
+    """An approval, or a ``wait`` on an event: only people or events move it now. Time passes, and files come, by themselves."""
     planned = run.planned
     if item is None:
         state.move(run, "waiting")
-        state.store_node_event(run, "waiting", {"event": "custom." + planned.awaited[1]} if planned.awaited else _NOTHING)
-    state.open_to_people(run)
+        state.store_node_event(run, "waiting", awaited_of(planned, slot.fields or {}, due))
+    if planned.waits == "person" or planned.awaited is not None:
+        state.open_to_people(run)
+    if due is not None:
+        state.set_timer("due", run, item, due)
     if planned.wait_timeout:
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
+
+
+def come_due(state: ExecutionState, run: NodeRun, item: int | None) -> None:
+    """The time is over that a ``wait`` node waits for."""
+    slot: ItemRun = run if item is None or run.fan is None else run.fan.runs[item]
+    if slot.attempt is not None:
+        outputs = {"at": timestamp(state.now), "waited": round(state.now - slot.attempt_started, 6)}
+        finish_attempt(state, TaskFinished(state.now, slot.attempt, "completed", outputs))
 
 
 def arrive(state: ExecutionState, run: NodeRun, payload: Mapping[str, Any]) -> None:
@@ -128,6 +148,7 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
+        state.drop_timer(timer_name("due", run, item))
     outputs = dict(fact.outputs) if slot.early is None else {**slot.early, **fact.outputs}
     if fact.state in ("completed", "approved"):
         if run.planned.waits == "person" and item is None:
@@ -366,6 +387,7 @@ def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("wait", run, item))
+    state.drop_timer(timer_name("due", run, item))
     message = f"timed out after {run.planned.timeout:g} s"
     fail_attempt(state, run, slot, item, "timeout", TaskError("", message), slot.early or {}, None)
 
@@ -384,6 +406,8 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("timeout", run, item))
+    state.drop_timer(timer_name("due", run, item))
     reason = "rejected" if policy == "reject" else "timeout"
-    message = f"no answer within {run.planned.wait_timeout:g} s"
+    came = "no answer" if run.planned.waits == "person" else "what it waits for did not come"
+    message = f"{came} within {run.planned.wait_timeout:g} s"
     fail_attempt(state, run, slot, item, reason, TaskError("", message), slot.early or {}, None)

@@ -95,6 +95,8 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         attempts.time_out(state, run, item)
     elif kind == "wait":
         attempts.waited_too_long(state, run, item)
+    elif kind == "due":
+        attempts.come_due(state, run, item)
     elif kind == "repeat":
         state.ready.append((index, attempts.ITERATION))
     elif item is not None:
@@ -112,6 +114,10 @@ def _start_with_room(state: ExecutionState, fact: RoomGranted) -> None:
 
 
 def _receive(state: ExecutionState, fact: CustomEventSent) -> None:
+    if fact.key is not None:
+        if fact.key in state.event_keys:
+            return
+        state.event_keys.add(fact.key)
     state.store("custom", fact.name, dict(fact.payload) | ({"by": fact.by} if fact.by else {}))
     first = fact.name not in state.custom and not state.closed
     if first:

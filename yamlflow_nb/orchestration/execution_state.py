@@ -175,6 +175,8 @@ class ExecutionState:
         """The node that kept the execution waiting when nothing was active."""
         self.pipeline_events: set[str] = set()
         self.custom: dict[str, Mapping[str, Any]] = {}
+        self.event_keys: set[str] = set()
+        """Under which keys events from outside have come."""
         self.timers: dict[str, tuple[str, int, int | None]] = {}
         self.interruptions: dict[tuple[str, int, int, int | None], int] = {}
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""

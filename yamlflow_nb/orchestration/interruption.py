@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
 from yamlflow_nb.orchestration import items, passes, place, room
@@ -21,7 +22,9 @@ MESSAGE = "the process that ran it is gone"
 def take_over(state: ExecutionState, fact: TakenOver) -> None:
     """Another process goes on: every attempt that was at work is answered by its node's ``onInterrupt``. People and events
     that were awaited are awaited still."""
-    found = [(run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(run) if slot.attempt is not None]
+    found = [
+        (run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(state, run) if slot.attempt is not None
+    ]
     told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for *_, key in found]}
     if fact.by:
         told["by"] = fact.by
@@ -34,6 +37,9 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
     place.hold_again(state)
     for run, item, slot, key in found:
         _interrupt(state, run, slot, item, key)
+    for run in state.order:
+        if _looks(state, run):
+            _look_again(state, run)
 
 
 def answer(state: ExecutionState, fact: InterruptionAnswered) -> None:
@@ -65,9 +71,23 @@ def asking(state: ExecutionState, run: NodeRun) -> list[int | None]:
     return found
 
 
-def _at_work(run: NodeRun) -> list[tuple[int | None, ItemRun]]:
+def _looks(state: ExecutionState, run: NodeRun) -> bool:
+    """A ``wait`` node that waits for a file, or for a time to be over: there is no work that an end of the process interrupts."""
     planned = run.planned
-    if run.state not in ACTIVE or planned.waits == "person" or planned.awaited is not None:
+    return run.state in ACTIVE and planned.waits == "event" and planned.awaited is None and planned.id not in state.scripted
+
+
+def _look_again(state: ExecutionState, run: NodeRun) -> None:
+    """The same attempts go on in this process: a file is looked for from here, a timer rings wherever it is heard."""
+    slots: list[tuple[int | None, ItemRun]] = [(None, run)] if run.fan is None else list(enumerate(run.fan.runs))
+    for item, slot in slots:
+        if slot.attempt is not None and timer_name("due", run, item) not in state.timers:
+            state.decide(StartTask(slot.attempt, run.planned.type or "", {}, slot.fields or {}, run.planned.timeout))
+
+
+def _at_work(state: ExecutionState, run: NodeRun) -> list[tuple[int | None, ItemRun]]:
+    planned = run.planned
+    if run.state not in ACTIVE or planned.waits == "person" or planned.awaited is not None or _looks(state, run):
         return []
     if run.fan is not None:
         return list(enumerate(run.fan.runs))
@@ -90,7 +110,7 @@ def _interrupt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | N
     if item is None:
         state.set_values(run.planned.id, run.outputs)
         state.names_changed(run.planned.id)
-    for kind in ("timeout", "wait"):
+    for kind in ("timeout", "wait", "due"):
         state.drop_timer(timer_name(kind, run, item))
     policy = run.planned.on_interrupt
     count = state.interruptions[key[:4]] = state.interruptions.get(key[:4], 0) + 1

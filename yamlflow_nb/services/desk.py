@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import Fact, RetryRequested, Started, TakenOver
+from yamlflow_nb.domain.event import CustomEventSent, Fact, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
@@ -89,12 +90,20 @@ class Desk:
             raise ended(execution_id, standing.status if standing else None)
         if not self._loop.tenure.is_driven(standing):
             raise interrupted(execution_id)
-        request = Request(uuid.uuid4().hex, execution_id, fact)
+        request = Request(_request_id(execution_id, fact), execution_id, fact)
         self._repository.ask(request)
         crash_point("request-written")
         if self._loop.bell is not None:
             self._loop.bell.ring(standing.ring)
         self._await_answer(request, standing)
+
+    def keep_for_later(self, execution_id: str, fact: Fact) -> None:
+        """Let a fact lie in the store until somebody goes on with an execution that nobody drives now."""
+        self._repository.ask(Request(_request_id(execution_id, fact), execution_id, fact))
+        crash_point("request-written")
+        standing = self._repository.standing(execution_id)
+        if standing is not None and self._loop.bell is not None and self._loop.tenure.is_driven(standing):
+            self._loop.bell.ring(standing.ring)  # somebody has begun to drive it between the look and the writing
 
     def _await_answer(self, request: Request, asked: Standing) -> None:
         until, pause = time.monotonic() + ANSWER_SECONDS, 0.002
@@ -231,6 +240,13 @@ class Desk:
             self._repository.set_aside(execution_id, standing.epoch, QUARANTINED, error.diagnostics[0].message)
         except StoreError:
             return
+
+
+def _request_id(execution_id: str, fact: Fact) -> str:
+    """An event that is sent again under its key is the same request."""
+    if isinstance(fact, CustomEventSent) and fact.key is not None:
+        return hashlib.sha256(f"{execution_id}\n{fact.key}".encode()).hexdigest()[:32]
+    return uuid.uuid4().hex
 
 
 def interrupted(execution_id: str) -> CommandError:

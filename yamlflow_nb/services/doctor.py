@@ -39,7 +39,11 @@ class Doctor:
     def findings(self) -> list[Finding]:
         """Everything, in the order in which it matters."""
         machine = (_python, _sqlite, self._place, self._opens, _kernels, _extras)
-        return [finding for part in (*machine, self._project) for finding in _guarded(part)]
+        return [finding for part in (*machine, self._project, self._plugins) for finding in _guarded(part)]
+
+    def _plugins(self) -> Iterator[Finding]:
+        for why in getattr(self._task_types, "refused", {}).values():
+            yield Finding("plugin", "warning", why, "it is left out; every other type works")
 
     # --- the store -------------------------------------------------------------------------------------------------
 

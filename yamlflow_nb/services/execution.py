@@ -340,14 +340,22 @@ class Execution:
         return self._tell(InterruptionAnswered(self._desk.now(), node, answer, item, by or user()))
 
     def send_event(
-        self, name: str, payload: Mapping[str, Any] | None = None, by: str | None = None, *, here: bool = False
+        self,
+        name: str,
+        payload: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
     ) -> Execution:
-        """``custom.<name>`` happened; ``custom.`` may be left out. ``here``: one that only waited, and that nobody drives any more,
-        goes on in this process."""
+        """``custom.<name>`` happened; ``custom.`` may be left out. Of an execution that nobody drives it lies in the store until
+        somebody goes on with it; ``here``: one that only waited goes on in this process. Sent again under the same ``key``, it
+        counts once. Raises ``CommandError`` YF702, YF709."""
         bare = name.removeprefix("custom.")
         if not _EVENT_NAME.fullmatch(bare):
             raise CommandError("YF709", f"{name!r} cannot be an event", "small letters, digits and _: custom.data_arrived")
-        return self._tell(CustomEventSent(self._desk.now(), bare, dict(payload or {}), by), here and self._only_waited)
+        fact = CustomEventSent(self._desk.now(), bare, dict(payload or {}), by, key)
+        return self._tell(fact, here and self._only_waited)
 
     def retry(
         self,
@@ -395,6 +403,9 @@ class Execution:
         unclaimed = status == "waiting" and reason == WORKER and self._follower is not None
         if here and (status == "interrupted" or (unclaimed and isinstance(fact, CancelRequested))):
             self._run, self._follower = self._desk.take_over(self.id, getattr(fact, "by", None), False, None, then=[fact]), None
+            return self
+        if (status == "interrupted" or unclaimed) and isinstance(fact, CustomEventSent):
+            self._desk.keep_for_later(self.id, fact)
             return self
         if unclaimed:
             raise CommandError("YF722", f"`{self.id}` waits for a worker", "yamlflow worker drives it; yamlflow cancel ends it")

@@ -254,10 +254,30 @@ class ExecutionService:
         return self.get(execution_id).answer(node, answer)
 
     def send_event(
-        self, name: str, execution_id: str | None = None, payload: Mapping[str, Any] | None = None, *, here: bool = False
+        self,
+        name: str,
+        execution_id: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
     ) -> Execution:
         """``custom.<name>`` happened."""
-        return self.meant("event send", execution_id).send_event(name, payload, user(), here=here)
+        return self.meant("event send", execution_id).send_event(name, payload, user(), key=key, here=here)
+
+    def send_event_to_all(
+        self,
+        name: str,
+        pipeline: str,
+        where: Mapping[str, Any] | None = None,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        here: bool = False,
+    ) -> Sequence[Execution]:
+        """The same for every execution of a pipeline that has not ended and was started with these inputs. Raises
+        ``CommandError`` (YF732) where there is none."""
+        return [one.send_event(name, payload, user(), key=key, here=here) for one in self.all_meant(pipeline, where or {})]
 
     def simulate(
         self,

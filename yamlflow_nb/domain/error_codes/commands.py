@@ -121,6 +121,12 @@ CODES: dict[str, ErrorCode] = {
         "yamlflow retry",
         "yamlflow list shows the states; name the execution that you mean.",
     ),
+    "YF760": ErrorCode(
+        "no such task type",
+        "A task type is one of ours, or comes with an installed package that names it in the entry-point group yamlflow_nb.executors.",
+        "yamlflow tasks profil",
+        "yamlflow tasks lists them, and tells of those that are installed and cannot be used why.",
+    ),
     "YF710": ErrorCode(
         "the definition has no text",
         "An execution keeps the text of its definition; one made in Python has none.",

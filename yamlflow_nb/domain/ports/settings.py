@@ -27,6 +27,9 @@ class Settings(Protocol):
     def modules(self, folder: Path) -> Sequence[str] | None:
         """The modules from which functions of python tasks may come; None where any may."""
 
+    def hosts(self, folder: Path) -> Sequence[str]:
+        """The hosts inside of a network that ``http`` tasks may speak to, whoever names them."""
+
 
 class NoSettings:
     """Nothing is configured."""
@@ -45,3 +48,6 @@ class NoSettings:
 
     def modules(self, folder: Path) -> Sequence[str] | None:
         return None
+
+    def hosts(self, folder: Path) -> Sequence[str]:
+        return ()

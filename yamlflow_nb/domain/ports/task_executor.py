@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.domain.work import Work
@@ -17,3 +17,11 @@ class TaskExecutor(Protocol):
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Do the work and return its outputs; raises ``TaskFailed``, or anything else, when it fails. Never writes state."""
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """An executor of a type that waits: nothing works meanwhile, it is asked about once a second."""
+
+    def look(self, work: Work) -> Mapping[str, Any] | None:
+        """The outputs when what is awaited is there, else None, soon. Raises ``TaskFailed`` where it cannot come."""
