@@ -140,6 +140,17 @@ def test_tab_completes_verbs_options_and_ids(moves: Path, said: Said) -> None:
     assert name in said("list")[1]
 
 
+def test_tab_completes_nodes_of_the_execution_that_is_meant(moves: Path, said: Said) -> None:
+    said("run", "moves.yaml")
+    name = said("list")[1].split()[0]
+    (moves / "other.yaml").write_text("name: other\nnodes: [{id: lone, type: python, code: pass}]\n")
+    said("run", "other.yaml")
+    assert completed("yamlflow", "why", "") == ["lone"] and completed("yamlflow", "skip", "l") == ["lone"]
+    assert completed("yamlflow", "logs", name, "") == ["train", "bad"]
+    assert completed("yamlflow", "retry", name, "bad", "") == ["train"]
+    assert "lone" in completed("yamlflow", "logs", "") and name in completed("yamlflow", "logs", "")
+
+
 @pytest.mark.parametrize("verb", [["--help"], ["retry", "-h"], ["store", "query", "-h"], ["event", "send", "-h"]])
 def test_every_verb_explains_itself(said: Said, verb: list[str]) -> None:
     code, out, err = said(*verb)

@@ -9,7 +9,9 @@ from yamlflow_nb.cli import options
 
 @click.command("retry")
 @options.execution_and_nodes
-@click.option("--with", "with_nodes", multiple=True, metavar="NODE", help="run this completed node again too")
+@click.option(
+    "--with", "with_nodes", multiple=True, metavar="NODE", help="run this completed node again too", shell_complete=options.known_nodes
+)
 @click.option("--items", type=click.Choice(["failed"]), help="of forEach nodes the failed items, also where the node completed")
 @options.as_json
 @options.store
