@@ -13,9 +13,12 @@ from yamlflow_nb.cli import options
     "--with", "with_nodes", multiple=True, metavar="NODE", help="run this completed node again too", shell_complete=options.known_nodes
 )
 @click.option("--items", type=click.Choice(["failed"]), help="of forEach nodes the failed items, also where the node completed")
+@click.option("--take-over", is_flag=True, help="also of an execution that another machine drove")
 @options.as_json
 @options.store
-def command(words: tuple[str, ...], with_nodes: tuple[str, ...], items: str | None, json_: bool, store: str | None) -> int:
+def command(
+    words: tuple[str, ...], with_nodes: tuple[str, ...], items: str | None, take_over: bool, json_: bool, store: str | None
+) -> int:
     """Run what failed or was cancelled again, in the same execution.
 
     Without NODE all of it. Nodes that hung on what failed run too; other completed nodes keep their results. The history of the
@@ -27,5 +30,6 @@ def command(words: tuple[str, ...], with_nodes: tuple[str, ...], items: str | No
     execution, nodes = options.split(words)
     executions = services(store).executions
     verb = "retry completed" if with_nodes or items else "retry"
-    found = executions.meant(verb, execution).retry(*nodes, with_nodes=with_nodes, failed_items=items == "failed")
+    found = executions.meant(verb, execution)
+    found.retry(*nodes, with_nodes=with_nodes, failed_items=items == "failed", take_over=take_over)
     return bring(found, executions, json_)
