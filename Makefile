@@ -13,7 +13,7 @@ export MPLBACKEND
 export PYTHONHASHSEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help dev demo test test-browser test-quick lint bench bench-quick docs trust-table audit clean
+.PHONY: help dev demo demo-spark test test-browser test-quick test-spark lint bench bench-quick bench-spark docs trust-table audit clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ $(VENV)/.browser: $(VENV)/.dev
 	else $(BIN)/python -m pip install --quiet --group browser; fi
 	@touch $@
 
+$(VENV)/.spark: pyproject.toml $(VENV)/.dev
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[spark]'; \
+	else $(BIN)/python -m pip install --quiet -e '.[spark]'; fi
+	@touch $@
+
 dev: $(VENV)/.dev  ## the environment for working on yamlflow_nb (.venv)
 	@echo "ready: $(BIN)"
 
@@ -48,23 +53,30 @@ dev: $(VENV)/.dev  ## the environment for working on yamlflow_nb (.venv)
 demo: $(VENV)/.demo  ## run the flights pipeline on real data and say where its results are
 	@$(BIN)/python -m examples.flights.show
 
+demo-spark: $(VENV)/.spark  ## the year of flights added up on Spark, with a Java that this brings where there is none
+	@$(BIN)/yamlflow run $(DEMO)/spark.pipeline.yaml
+
 # -- check it
 lint: $(VENV)/.dev  ## ruff, mypy --strict, the walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint test-browser  ## everything: lint, unit and runtime tests, notebooks, docs, trust table, browser
-	$(BIN)/python -m pytest -q --ignore=tests/browser
-	YAMLFLOW_STORE="$$(mktemp -d)/store.db" $(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks
+test: lint test-browser test-spark  ## everything: lint, unit and runtime tests, notebooks, docs, trust table, browser, Spark
+	$(BIN)/python -m pytest -q --ignore=tests/browser --ignore=tests/spark
+	YAMLFLOW_STORE="$$(mktemp -d)/store.db" $(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks --ignore=notebooks/spark.ipynb
 	$(BIN)/python -m tests.trust_table
 	-$(BIN)/python -m tests.audit
 
 test-quick: $(VENV)/.dev  ## the fast part of the tests (at most two minutes)
-	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow' --ignore=tests/browser
+	YAMLFLOW_TESTS=quick $(BIN)/python -m pytest -q -x -m 'not slow' --ignore=tests/browser --ignore=tests/spark
 
 test-browser: $(VENV)/.browser  ## the cell in a real JupyterLab, in a Chromium that this brings where there is none
 	YAMLFLOW_CHROMIUM="$$($(BIN)/python -m tests.browser.provide_chromium)" $(BIN)/python -m pytest -q tests/browser
+
+test-spark: $(VENV)/.spark  ## tasks on Spark and on a Spark Connect server, with a Java that this brings
+	$(BIN)/python -m pytest -q tests/spark
+	YAMLFLOW_STORE="$$(mktemp -d)/store.db" $(BIN)/python -m pytest -q -c pyproject.toml --rootdir . --nbval-lax --nbval-current-env notebooks/spark.ipynb
 
 trust-table: $(VENV)/.dev  ## which test holds up which row of docs/reference/trust.md; fails on a row without one
 	$(BIN)/python -m tests.trust_table
@@ -78,6 +90,9 @@ bench-quick: $(VENV)/.dev  ## the benchmarks at small sizes (at most five minute
 
 bench: $(VENV)/.dev  ## the benchmarks at full size (at most twenty minutes)
 	$(BIN)/python -m benchmarks full
+
+bench-spark: $(VENV)/.spark  ## a query as a pyspark node beside plain pyspark
+	$(BIN)/python -W ignore -m benchmarks.spark_beside_plain
 
 # -- describe it
 docs: $(VENV)/.dev  ## write the generated pages of docs/reference anew

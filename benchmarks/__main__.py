@@ -16,7 +16,8 @@ from benchmarks.measure import Report
 
 PROGRAMS = {
     "P1": "p1_simulate", "P2": "p2_durable", "P3": "p3_wide", "P4": "p4_definition", "P5": "p5_expression", "P6": "p6_notebook",
-    "P7": "p7_start", "P9": "p9_resume", "P11": "p11_idle", "S3": "s3_beside_fsspec",
+    "P7": "p7_start", "P8": "p8_handoff", "P8-approve": "p8_approve", "P9": "p9_resume", "P11": "p11_idle",
+    "S3": "s3_beside_fsspec",
 }  # fmt: skip
 PACKAGES = ("yamlflow_nb", "PyYAML", "pydantic", "simpleeval")
 HERE = Path(__file__).parent
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     results = {
         "command": "python -m benchmarks " + " ".join(arguments),
         "seconds": round(took, 1),
-        "committed": "in P2, P6, P9 and P11 facts, events, states and variables, synchronous=FULL; else nothing: the engine alone",
+        "committed": "in P2, P6, P8, P9, P11 facts, events, states, variables, synchronous=FULL; else nothing: the engine alone",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
         "findings": [finding.to_dict() for finding in report.findings],

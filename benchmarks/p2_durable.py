@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Report, Row, growth, slope
 from benchmarks.pipelines import SHAPES, WIDTH
+
+if TYPE_CHECKING:
+    from yamlflow_nb.domain.work import Work
 
 TARGETS = {"chain": 1.5, "fan-out/in": 3.0, "layered": 2.0}
 _TABLES = """
@@ -49,11 +54,21 @@ def in_turns(one: Callable[[], float], other: Callable[[], float], times: int) -
     return taken
 
 
-def durable(text: str) -> float:
-    """A run with no-op Python nodes on a store of its own; reading and planning the text apart."""
+class Nothing:
+    """An executor of ``python`` nodes that does nothing."""
+
+    api = 1
+
+    def execute(self, work: Work) -> Mapping[str, Any]:
+        """No work, one output."""
+        return {"n": 1}
+
+
+def durable(text: str, executor: Any = None) -> float:
+    """A run with no-op Python nodes on a store of its own; reading and planning the text apart, and what these leave to the
+    cycle collector."""
     from yamlflow_nb.domain.event import Started
     from yamlflow_nb.domain.ports.repository import ExecutionRecord
-    from yamlflow_nb.domain.work import Work
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -62,21 +77,15 @@ def durable(text: str) -> float:
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.planning import plan
 
-    class Nothing:
-        api = 1
-        task_type = task_types()["python"]
-
-        def execute(self, work: Work) -> dict[str, int]:
-            return {"n": 1}
-
     definition, _ = validate_text(text, task_types())
     assert definition is not None
     made = plan(definition, task_types())
     with tempfile.TemporaryDirectory() as folder:
         store = SQLiteRepository(Path(folder) / "store.db")
-        clock = SystemClock()
-        loop = KernelLoop(store, {"python": Nothing()}, LocalArtifacts(Path(folder)), clock, runs_folder=Path(folder) / "runs")
+        clock, artifacts = SystemClock(), LocalArtifacts(Path(folder))
+        loop = KernelLoop(store, {"python": executor or Nothing()}, artifacts, clock, runs_folder=Path(folder) / "runs")
         record = ExecutionRecord("e1", "p", None, "", text, "", "", "", {}, "running", None, "", clock.now())
+        gc.collect()
         start = time.perf_counter()
         run_ = loop.start(record, made, Started(clock.now()))
         run_.wait()
@@ -88,13 +97,14 @@ def durable(text: str) -> float:
     return taken
 
 
-def bare_sqlite(sizes: Iterable[int]) -> float:
-    """Two events, a state and a variable for each node, one FULL transaction a wave."""
+def bare_sqlite(sizes: Iterable[int], commits: list[float] | None = None) -> float:
+    """Two events, a state and a variable for each node, one FULL transaction a wave; ``commits`` takes the seconds of each."""
     with tempfile.TemporaryDirectory() as folder:
         connection = sqlite3.connect(Path(folder) / "floor.db", isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(_TABLES)
+        gc.collect()
         start, number, node = time.perf_counter(), 0, 0
         for size in sizes:
             events, states, values = [], [], []
@@ -105,11 +115,14 @@ def bare_sqlite(sizes: Iterable[int]) -> float:
                     events.append(("e1", number, 1.5, f"n{node}.{kind}", f"n{node}", "{}", 1))
                 states.append(("e1", f"n{node}", "completed", 1.5))
                 values.append(("e1", f"n{node}", "n", "1"))
+            begun = time.perf_counter()
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", events)
             connection.executemany("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?)", states)
             connection.executemany("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", values)
             connection.execute("COMMIT")
+            if commits is not None:
+                commits.append(time.perf_counter() - begun)
         taken = time.perf_counter() - start
         connection.close()
     return taken

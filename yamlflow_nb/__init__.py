@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "DefinitionError", "ExecutionFailed", "InputError", "emit", "get_execution", "list_executions", "load", "log", "output",
-    "progress", "read", "run", "secret", "start", "validate",
+    "DefinitionError", "ExecutionFailed", "InputError", "approvals", "emit", "get_execution", "list_executions", "load", "log",
+    "output", "progress", "read", "run", "secret", "start", "validate",
 ]  # fmt: skip
 
 _LAZY = dict.fromkeys(("DefinitionError", "InputError", "ExecutionFailed"), "yamlflow_nb.domain.diagnostic")
@@ -81,11 +81,13 @@ def run(source: Source, inputs: Mapping[str, Any] | None = None, *, store: str |
     return start(source, inputs, wait=True, store=store, **options).raise_if_failed()
 
 
-def list_executions(limit: int = 50, *, project: str | None = None, store: str | None = None) -> list[ExecutionRecord]:
-    """The newest executions of the store, newest first."""
+def list_executions(
+    limit: int = 50, *, project: str | None = None, with_children: bool = False, store: str | None = None
+) -> list[ExecutionRecord]:
+    """The newest executions of the store, newest first; ``with_children``: also those that nodes of others started."""
     from yamlflow_nb.bootstrap import services
 
-    return services(store).executions.list(project, limit)
+    return services(store).executions.list(project, limit, with_children=with_children)
 
 
 def get_execution(execution_id: str | None = None, *, store: str | None = None) -> Execution:
@@ -93,6 +95,14 @@ def get_execution(execution_id: str | None = None, *, store: str | None = None) 
     from yamlflow_nb.bootstrap import services
 
     return services(store).executions.get(execution_id)
+
+
+def approvals(everyone: bool = False, *, store: str | None = None) -> list[Mapping[str, Any]]:
+    """What waits for a decision of the user of this process (``everyone``: of anybody): what is asked, the form, the evidence.
+    ``get_execution(one["execution"]).approve(one["node"])`` decides."""
+    from yamlflow_nb.bootstrap import services
+
+    return list(services(store).executions.approvals(everyone))
 
 
 def read(reference: Any, *, store: str | None = None) -> Any:

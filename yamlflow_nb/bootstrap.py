@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from yamlflow_nb.services.worker import Worker
 
 if TYPE_CHECKING:
+    from yamlflow_nb.domain.notice import Notice
+    from yamlflow_nb.domain.ports.catalogue import Catalogue
     from yamlflow_nb.domain.ports.leases import Bell
+    from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.infrastructure.store.home_copies import HomeCopies
     from yamlflow_nb.infrastructure.store.locate_store import Place
@@ -56,16 +59,26 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def pipelines() -> PipelineService:
-    """Definitions alone: needs no store, and loads nothing that runs."""
+def pipelines(store: str | Path | None = None) -> PipelineService:
+    """Definitions alone: loads nothing that runs. The store is looked into only where a document names what was published, and
+    only if it is there."""
     from yamlflow_nb.executors.registry import task_types
     from yamlflow_nb.services.pipeline_service import PipelineService
 
-    return PipelineService(task_types())
+    return PipelineService(task_types(), lambda: _catalogue(store))
 
 
-def task_service() -> TaskService:
-    """Which task types there are; needs no store."""
+def _catalogue(store: str | Path | None) -> Catalogue | None:
+    from yamlflow_nb.services.command_error import CommandError
+
+    try:
+        return services(store).pipelines.shelf.catalogue if _place(store).path.is_file() else None
+    except CommandError:
+        return None
+
+
+def task_service(store: str | Path | None = None) -> TaskService:
+    """Which task types there are, and which tasks were published where there is a store."""
     from yamlflow_nb.executors.registry import executors, task_types
     from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
     from yamlflow_nb.services.task_service import TaskService
@@ -73,7 +86,7 @@ def task_service() -> TaskService:
     types = task_types()
     packages = {name: plugin.package for name, plugin in types.plugins.found.items()}
     able = frozenset((*executors(LocalArtifacts(Path())), *packages))
-    return TaskService(types, able, packages, types.refused)
+    return TaskService(types, able, pipelines(store), packages, types.refused)
 
 
 def services(store: str | Path | None = None, *, to_read: bool = False) -> Services:
@@ -119,9 +132,7 @@ def artifacts_of(folder: Path) -> LocalArtifacts:
         raise CommandError("YF739", str(error)) from None
 
 
-def worker(
-    store: str | Path | None = None, *, began: Callable[[Execution], None], ended: Callable[[Execution], None]
-) -> Worker:
+def worker(store: str | Path | None = None, *, began: Callable[[Execution], None], ended: Callable[[Execution], None]) -> Worker:
     """Who drives what was started for a worker on a store. Raises ``CommandError`` (YF711)."""
     from yamlflow_nb.infrastructure.doorbell import WatchingBell
     from yamlflow_nb.infrastructure.store.sqlite_repository import SQLiteRepository
@@ -232,6 +243,7 @@ def _make(place: Place) -> Services:
     from yamlflow_nb.infrastructure.configuration import ConfiguredSettings
     from yamlflow_nb.infrastructure.patience import patient
     from yamlflow_nb.infrastructure.system_clock import SystemClock
+    from yamlflow_nb.infrastructure.texts.rendering import Renderer
     from yamlflow_nb.loop.kernel_loop import KernelLoop
     from yamlflow_nb.services.execution_service import ExecutionService
     from yamlflow_nb.services.pipeline_service import PipelineService
@@ -240,21 +252,40 @@ def _make(place: Place) -> Services:
     artifacts = artifacts_of(place.folder)
     store = _store_at(place)
     repository = patient(store)
+    render = Renderer()
     settings = ConfiguredSettings()
-    able = executors(artifacts, settings)
+    made: list[ExecutionService] = []
+    able = executors(artifacts, settings, lambda: made[0].children, render)
     runs = place.folder / "runs"
     if not store.database.read_only:
         place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         runs.mkdir(mode=0o700, exist_ok=True)
         artifacts.folder.mkdir(mode=0o700, exist_ok=True)
-    loop = KernelLoop(repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings)
-    definitions = PipelineService(task_types())
+    loop = KernelLoop(
+        repository, able, artifacts, SystemClock(), runs_folder=runs, bell=_bell(store), settings=settings,
+        notifiers=_WhenNeeded(settings, render),
+    )  # fmt: skip
+    definitions = PipelineService(task_types(), lambda: repository)
+    made.append(ExecutionService(loop, repository, artifacts, definitions, render))
     return Services(
         definitions,
-        ExecutionService(loop, repository, artifacts, definitions),
-        TaskService(task_types(), frozenset(able)),
+        made[0],
+        TaskService(task_types(), frozenset(able), definitions),
         place.path,
     )
+
+
+class _WhenNeeded:
+    """Notifiers, loaded with the first notice: most runs send none."""
+
+    def __init__(self, settings: Settings, render: Callable[[Mapping[str, Any]], str]) -> None:
+        self._settings = settings
+        self._render = render
+
+    def send(self, notice: Notice) -> None:
+        from yamlflow_nb.infrastructure.notifiers.configured import ConfiguredNotifiers
+
+        ConfiguredNotifiers(self._settings, self._render).send(notice)
 
 
 def _bell(store: SQLiteRepository) -> Callable[[str, Callable[[], None]], Bell]:

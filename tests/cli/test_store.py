@@ -48,7 +48,7 @@ def test_a_query_is_answered_as_a_table_as_csv_and_as_json(ran, said: Said) -> N
 
 
 def test_a_query_may_look_into_json_and_columns_of_one_name_keep_apart(ran, said: Said) -> None:
-    sql = "SELECT key, variables.value AS whole, json_each.value AS whole FROM variables, json_each(variables.value) WHERE name = 'n'"
+    sql = "SELECT key, v.value AS whole, json_each.value AS whole FROM variables v, json_each(v.value) WHERE name = 'n'"
     assert json.loads(said("store", "query", sql, "--json")[1])[0] == {"key": None, "whole": "3", "whole_2": 3}
 
 
@@ -77,7 +77,8 @@ def test_a_query_changes_nothing_and_one_that_cannot_be_answered_is_told(ran, sa
 
 def test_all_tables_go_into_a_folder_and_one_into_a_file(ran, said: Said) -> None:
     assert said("store", "export", "out")[0] == 0
-    assert sorted(path.name for path in (ran / "out").iterdir()) == ["events.csv", "executions.csv", "nodes.csv", "variables.csv"]
+    names = sorted(path.name for path in (ran / "out").iterdir())
+    assert names == ["decisions.csv", "events.csv", "executions.csv", "nodes.csv", "published.csv", "variables.csv"]
     assert said("store", "export", "runs.json")[0] == 0
     told = json.loads((ran / "runs.json").read_text(encoding="utf-8"))
     assert [one["inputs"] for one in told] == [{"n": 3}, {"n": 4}]

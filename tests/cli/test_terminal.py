@@ -134,7 +134,7 @@ def completed(*words: str) -> list[str]:
 
 def test_tab_completes_verbs_options_and_ids(moves: Path, said: Said) -> None:
     said("run", "moves.yaml")
-    assert completed("yamlflow", "re") == ["resume", "retry"]
+    assert completed("yamlflow", "re") == ["resume", "retry", "reject"]
     assert "--items" in completed("yamlflow", "retry", "--")
     [name] = completed("yamlflow", "show", "2")
     assert name in said("list")[1]

@@ -62,7 +62,7 @@ def test_no_record_steers_a_terminal(folder: Folder, text: str) -> None:
 
 @pytest.mark.trust("B34")
 def test_a_record_is_one_line_and_cannot_pass_for_another(tmp_path: Path) -> None:
-    log = LogFile(tmp_path, lambda: 7.0)
+    log = LogFile(lambda: tmp_path, lambda: 7.0)
     log.write("x\n9.000 ERROR fake\\n")
     log.close()
     assert (tmp_path / "log.txt").read_text() == "7.000 x\\n9.000 ERROR fake\\\\n\n"
@@ -70,7 +70,7 @@ def test_a_record_is_one_line_and_cannot_pass_for_another(tmp_path: Path) -> Non
 
 def test_a_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_file, "MOST_BYTES", 10_000)
-    log = LogFile(tmp_path, time.time)
+    log = LogFile(lambda: tmp_path, time.time)
     for _ in range(1000):
         log.write("x" * 100)
     log.close()

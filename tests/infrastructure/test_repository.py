@@ -15,6 +15,7 @@ import pytest
 
 from yamlflow_nb.domain.decision import StoredEvent
 from yamlflow_nb.domain.event import AttemptKey, CancelRequested, CustomEventSent, Started, TaskError, TaskFinished
+from yamlflow_nb.domain.ports.catalogue import Published
 from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.ports.requests import APPLIED, Request
@@ -265,6 +266,54 @@ def test_a_request_is_not_answered_by_a_turn_that_was_not_written(repository: Re
     assert repository.answer("r1") is None and [one.id for one in repository.asked(OTHER)] == ["r1"]
 
 
+# --- children, and what was published ------------------------------------------------------------------------------------
+
+
+def test_children_are_listed_below_their_parent_and_not_beside_it(repository: Repository) -> None:
+    repository.commit([first(), first("e1-b", parent_id="e1", parent_node="b[1]", parent_attempt="r1-x1-a1", created_at=2.0)])
+    repository.commit([first("e1-a", parent_id="e1", parent_node="a", pins={"pipeline:score": "1.0"}, created_at=3.0)])
+    assert [one.id for one in repository.executions()] == ["e1"]
+    assert [one.id for one in repository.executions("/f", with_children=True)] == ["e1-a", "e1-b", "e1"]
+    assert [(one.id, one.parent_node, one.pins) for one in repository.children("e1")] == [
+        ("e1-b", "b[1]", {}), ("e1-a", "a", {"pipeline:score": "1.0"}),
+    ]  # fmt: skip
+    assert repository.execution("e1-b").parent_attempt == "r1-x1-a1"
+
+
+def test_how_often_an_execution_was_taken_without_moving_is_counted(repository: Repository) -> None:
+    repository.commit([first()])
+    for epoch in (1, 2):
+        repository.take("e1", OTHER, epoch, 30, None)
+    assert repository.standing("e1").loads == 2
+    repository.commit([second(epoch=3)])
+    assert repository.standing("e1").loads == 0
+
+
+def published(version: str, **changes: Any) -> Published:
+    made = Published("pipeline", "default", "score", version, f"hash of {version}", "name: score", "score.yaml", "/f", "ada", 1.0)
+    return replace(made, **changes)
+
+
+def test_a_version_that_was_published_stays_as_it_is(repository: Repository) -> None:
+    assert repository.publish(published("1.0")) == published("1.0")
+    assert repository.publish(published("1.0", hash="another", by="bob")) == published("1.0")
+    assert repository.published("pipeline", "default", "score", "1.0") == published("1.0")
+    assert repository.published("pipeline", "default", "score", "2.0") is None
+    assert repository.published("task", "default", "score") is None
+
+
+def test_the_newest_version_is_the_one_that_was_published_last(repository: Repository) -> None:
+    for at, version in enumerate(("1.0", "3.0", "2.0")):
+        repository.publish(published(version, at=float(at)))
+    repository.publish(published("9", name="other", at=0.5))
+    repository.publish(published("1", namespace="a", at=0.7))
+    assert repository.published("pipeline", "default", "score").version == "2.0"
+    assert [one.version for one in repository.catalogue("pipeline", "default", "score")] == ["2.0", "3.0", "1.0"]
+    assert [one.reference for one in repository.catalogue("pipeline")] == [
+        "a/score@1", "other@9", "score@2.0", "score@3.0", "score@1.0",
+    ]  # fmt: skip
+
+
 # --- places among the executions of a pipeline, and workers ---------------------------------------------------------------
 
 
@@ -308,3 +357,24 @@ def test_a_worker_finds_what_was_left_for_it_until_it_has_ended(repository: Repo
     assert [record.id for record in repository.for_workers()] == ["e2"]
     repository.commit([second("e2", status="completed", outputs={})])
     assert repository.for_workers() == []
+
+
+# --- many rows -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+def test_a_turn_of_any_size_is_written_whole(repository: Repository, count: int) -> None:
+    repository.commit([first()])
+    events = [StoredEvent(2 + number, 2.0, f"n{number}.completed", f"n{number}", {"n": number}, 1) for number in range(count)]
+    nodes = [NodeRecord(f"n{number}", "completed", None, 1, 1.0, 2.0, None) for number in range(count)]
+    variables = [(f"n{number}", "n", number) for number in range(count)]
+    repository.commit([second(events=events, nodes=nodes, variables=variables)])
+    assert repository.events("e1", since=1) == events
+    assert {node.node: node for node in repository.nodes("e1")} == {node.node: node for node in nodes}
+    assert repository.variables("e1") == {"pipeline.input.month": 2} | {f"n{number}.n": number for number in range(count)}
+
+
+def test_of_a_variable_that_a_turn_sets_twice_the_last_value_stays(repository: Repository) -> None:
+    repository.commit([first()])
+    repository.commit([second(variables=[("a", "n", 1), ("a", "m", 2), ("a", "n", 3)])])
+    assert repository.variables("e1") == {"pipeline.input.month": 2, "a.n": 3, "a.m": 2}

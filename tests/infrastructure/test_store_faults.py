@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,8 @@ if _may_mount():
             return {"file": large}
 
         with World(tmp_path, {"python": Does(a=makes)}, SystemClock(), SQLiteRepository(tmp_path / "store.db")) as world:
-            world.loop._carry._artifacts = LocalArtifacts(disk.folder / "artifacts")
+            carry = world.loop._carry
+            carry._around = replace(carry._around, artifacts=LocalArtifacts(disk.folder / "artifacts"))
             run = world.start(ONE)
             assert written.wait(10)
             while "no room for the outputs" not in caplog.text:

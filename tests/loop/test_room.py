@@ -170,6 +170,7 @@ nodes:
     with world(tmp_path, a=gauge) as made:
         run = made.start(text)
         until(run, "b", "queued")
+        gauge.await_busy(1)  # one that has not begun would give its room back at once
         made.loop.tell(run.id, CancelRequested(made.loop.now(), "me"))
         assert state_of(run, "b") == "cancelled" and state_of(run, "c") == "queued"
         gauge.gate.set()

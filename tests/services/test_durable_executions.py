@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.infrastructure.test_store_faults import held
 from tests.loop.making import Does
 from tests.loop.memory import KeptNowhere
 from yamlflow_nb.domain.store_error import UnreadableRecord
@@ -347,3 +348,35 @@ def test_a_lease_of_another_machine_that_has_time_left_is_respected(house: House
     assert service.get(name).status == "waiting"
     with pytest.raises(CommandError, match="YF723"):
         service._desk.take_over(name, None, False, None, True)
+
+
+# --- looked at while it is written ---------------------------------------------------------------------------------------
+
+
+def test_who_looks_does_not_wait_for_a_store_that_is_held_and_sees_what_is_in_it(tmp_path: Path) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def slow(work: Work) -> dict[str, Any]:
+        begun.set()
+        release.wait(20)
+        return {"n": 1}
+
+    house = House(tmp_path, a=slow)
+    writing = threading.Event()
+    house.repository.database.writer.execute("PRAGMA busy_timeout=60000")
+    house.repository.database.writer.set_trace_callback(lambda said: writing.set() if said == "BEGIN IMMEDIATE" else None)
+    try:
+        execution = house.service.start(ONE)
+        assert begun.wait(10)
+        writing.clear()
+        with held(tmp_path / "store.db"):
+            release.set()
+            assert writing.wait(10), "the result is decided, and waits to be written"
+            seen = (execution.status, execution.nodes["a"].state, execution.outputs, [event.type for event in execution.events])
+            assert execution.brief()["status"] == "running" and "a" in str(execution)
+            assert house.loop._turns.lock.acquire(timeout=0) is False, "it is still being written"
+        assert seen == ("running", "running", {}, ["pipeline.started", "a.started"])
+        assert execution.wait(20).status == "completed" and execution.nodes["a"].outputs == {"n": 1}
+    finally:
+        release.set()
+        house.close()

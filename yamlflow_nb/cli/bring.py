@@ -25,12 +25,19 @@ def bring(
     this command, so that everything in it is news."""
     try:
         show(execution.changes(0.25 if _is_terminal() else 1.0, stay=stay), json_, quiet, fresh)
+        _wait_for_children(execution)
     except KeyboardInterrupt:
         return leave(execution, executions, json_)
     tell(execution, json_)
     if execution.status == "waiting" and not json_:
-        _how_it_goes_on(execution)
+        _how_it_goes_on(execution, executions)
     return options.exit_code(execution.status)
+
+
+def _wait_for_children(execution: Execution) -> None:
+    """A child that outlives its parent, by `onParentCancel: wait` or with its clean-up, needs this process."""
+    if execution.has_ended and execution.is_driven_here:
+        execution.wait()
 
 
 def tell(execution: Execution, json_: bool) -> None:
@@ -115,8 +122,13 @@ def _lines(changes: Iterable[Mapping[str, Any]], fresh: bool) -> None:
         sys.stdout.flush()
 
 
-def _how_it_goes_on(execution: Execution) -> None:
+def _how_it_goes_on(execution: Execution, executions: ExecutionService) -> None:
     """What somebody who reads `waiting` may type next."""
     for waited in execution.waiting_for:
         if waited.startswith("custom."):
             click.echo(f"`yamlflow event send {waited.removeprefix('custom.')} {execution.id}` lets it go on", err=True)
+        elif any(asked.node == waited for asked in execution.approvals):
+            click.echo(f"`yamlflow approve {waited} {execution.id}` lets it go on, `yamlflow reject {waited}` does not", err=True)
+    for child in execution.children:
+        if child.status == "waiting":
+            _how_it_goes_on(executions.get(child.id), executions)

@@ -79,5 +79,5 @@ def _object(text: str | None) -> dict[str, Any]:
     except ValueError as error:
         raise click.UsageError(f"--payload is no JSON: {error}") from None
     if not isinstance(found, dict):
-        raise click.UsageError("--payload is one JSON object: {\"rows\": 3}")
+        raise click.UsageError('--payload is one JSON object: {"rows": 3}')
     return found

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from yamlflow_nb.bootstrap import Services
+    from yamlflow_nb.domain.ports.catalogue import Published
     from yamlflow_nb.services.execution import Execution
 
 OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
@@ -72,7 +75,8 @@ def known_nodes(context: click.Context, parameter: click.Parameter, incomplete: 
         nodes = opened(context.params.get("store")).executions.get(split(words)[0]).nodes
     except Exception:
         return []
-    return [CompletionItem(name, help=node.state) for name, node in nodes.items() if name.startswith(incomplete) and name not in words]
+    found = {name: node for name, node in nodes.items() if name.startswith(incomplete) and name not in words}
+    return [CompletionItem(name, help=node.state) for name, node in found.items()]
 
 
 def known_ids_and_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -86,11 +90,27 @@ def pipeline_file(function: Function) -> Function:
     return click.argument("file", type=click.Path())(function)
 
 
+def published(one: Published) -> dict[str, Any]:
+    """A published version as JSON, without its text."""
+    from dataclasses import asdict
+
+    return {"reference": one.reference, **{name: value for name, value in asdict(one).items() if name != "text"}}
+
+
 def opened(named: str | None) -> Services:
     """The services for a verb that only looks."""
     from yamlflow_nb.bootstrap import services
 
     return services(named, to_read=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """A mended file, written whole or not at all: a full disk must not leave half a pipeline."""
+    beside = path.with_name(f".{path.name}.mended")
+    beside.write_bytes(data)
+    os.chmod(beside, path.stat().st_mode & 0o777)
+    os.replace(beside, path.resolve())
+    click.echo(f"mended {path}", err=True)
 
 
 def painted(tree: str) -> str:

@@ -10,8 +10,9 @@ from yamlflow_nb.cli import options
 @click.command("retry")
 @options.execution_and_nodes
 @click.option(
-    "--with", "with_nodes", multiple=True, metavar="NODE", help="run this completed node again too", shell_complete=options.known_nodes
-)
+    "--with", "with_nodes", multiple=True, metavar="NODE", shell_complete=options.known_nodes,
+    help="run this completed node again too",
+)  # fmt: skip
 @click.option("--items", type=click.Choice(["failed"]), help="of forEach nodes the failed items, also where the node completed")
 @click.option("--take-over", is_flag=True, help="also of an execution that another machine drove")
 @options.as_json

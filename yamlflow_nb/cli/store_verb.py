@@ -1,4 +1,4 @@
-"""``yamlflow store query | export | info | gc | backup``"""
+"""``yamlflow store query | export | info | verify | gc | backup``"""
 
 from __future__ import annotations
 
@@ -100,6 +100,22 @@ def info(json_: bool, store: str | None) -> None:
 
 def _mib(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MiB"
+
+
+@command.command("verify")
+@options.as_json
+@options.store
+def verify(json_: bool, store: str | None) -> int:
+    """Whether the decisions of people stand as they were given: each holds the hash of the one before it."""
+    count, broken = _service(store).verify()
+    if json_:
+        options.print_json({"decisions": count, "broken": broken})
+    elif broken:
+        for line in broken:
+            click.echo(f"error YF610: {line}", err=True)
+    else:
+        click.echo(f"{count} decisions, none changed since")
+    return options.FAILED if broken else options.OK
 
 
 @command.command("gc")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from yamlflow_nb.cli import options
@@ -11,10 +13,11 @@ from yamlflow_nb.cli import options
 @click.argument("name", required=False)
 @click.option("--docs", is_flag=True, help="print the reference in Markdown: of one type, or of all")
 @options.as_json
-def command(name: str | None, docs: bool, json_: bool) -> None:
-    """The installed task types, or the fields and outputs of one.
+@options.store
+def command(name: str | None, docs: bool, json_: bool, store: str | None) -> None:
+    """The installed task types and the published tasks, each with its newest version; or the fields and outputs of one type.
 
-    Those without an executor yet are marked, those of plugins with their package. A plugin that cannot be used is told.
+    Types without an executor yet are marked, those of plugins with their package. A plugin that cannot be used is told.
     """
     import warnings
 
@@ -23,10 +26,10 @@ def command(name: str | None, docs: bool, json_: bool) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # what cannot be used is told below, once
-        tasks = task_service()
+        tasks = task_service(store)
     shown = {name: tasks.type(name)} if name is not None else tasks.types()
     if json_:
-        told = {
+        told: dict[str, Any] = {
             one: {
                 "summary": kind.summary,
                 "runs": one in tasks.runnable,
@@ -35,6 +38,7 @@ def command(name: str | None, docs: bool, json_: bool) -> None:
             }
             for one, kind in shown.items()
         }
+        told |= {one.reference: options.published(one) for one in (tasks.newest() if name is None else ())}
         options.print_json(told)
     elif docs:
         click.echo("\n".join(line for kind in shown.values() for line in section(kind)).rstrip())
@@ -44,5 +48,8 @@ def command(name: str | None, docs: bool, json_: bool) -> None:
         for one, kind in shown.items():
             package = f" ({tasks.packages[one]})" if one in tasks.packages else ""
             click.echo(f"{one:<12} {kind.summary}{package}{'' if one in tasks.runnable else ' (cannot run yet)'}")
+        for published in tasks.newest():
+            described = tasks.get(published.reference)
+            click.echo(f"{published.reference:<12} {described.description or described.type}, published by {published.by}")
     for why in tasks.refused.values():
         click.echo(why, err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,16 +46,12 @@ def _wrong_with(path: Path, service: PipelineService, fix: bool) -> list[Any]:
 
 
 def _mended(path: Path, data: str | bytes, service: PipelineService) -> bytes:
-    """The file with its fixes, written whole or not at all: a full disk must not leave half a pipeline."""
+    """The file with its fixes."""
     assert isinstance(data, bytes)
     try:
         mended = service.fix(data.decode("utf-8"), str(path)).encode("utf-8")
     except UnicodeDecodeError:
         return data
     if mended != data:
-        beside = path.with_name(f".{path.name}.mended")
-        beside.write_bytes(mended)
-        os.chmod(beside, path.stat().st_mode & 0o777)
-        os.replace(beside, path.resolve())
-        click.echo(f"mended {path}", err=True)
+        options.replace_file(path, mended)
     return mended

@@ -78,6 +78,16 @@ class CancelTimer:
 
 
 @value
+class Remind:
+    """Tell people again of an approval that still waits: ``reminder``, or ``escalated`` to others (``who``) when its time was
+    over."""
+
+    attempt: AttemptKey
+    kind: str
+    who: tuple[str, ...] = ()
+
+
+@value
 class FinishExecution:
     """The execution reached its final state."""
 
@@ -86,7 +96,7 @@ class FinishExecution:
     outputs: Mapping[str, Any]
 
 
-Decision = Union[StartTask, AskRoom, StopTask, SetTimer, CancelTimer, FinishExecution]
+Decision = Union[StartTask, AskRoom, StopTask, SetTimer, CancelTimer, Remind, FinishExecution]
 
 
 @dataclass(slots=True)

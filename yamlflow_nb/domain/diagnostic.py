@@ -49,6 +49,8 @@ class Fix(_Readable):
 
     title: str
     edits: tuple[Edit, ...]
+    by: str = "yamlflow validate --fix"
+    """The command that applies it."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"title": self.title, "edits": [edit.to_dict() for edit in self.edits]}
@@ -116,7 +118,7 @@ class Diagnostic(_Readable):
         if self.hint:
             lines.append(f"  hint: {_harmless(self.hint)}")
         if self.fix:
-            lines.append(f"  fix: {_harmless(self.fix.title)} (yamlflow validate --fix)")
+            lines.append(f"  fix: {_harmless(self.fix.title)} ({self.fix.by})")
         return "\n".join(lines)
 
 

@@ -44,8 +44,9 @@ class TaskError:
     message: str = ""
 
 
-AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs"]
-"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept."""
+AttemptState = Literal["completed", "failed", "timed_out", "rejected", "approved", "interrupted", "outputs", "cancelled"]
+"""``outputs``: the work was done, but what it gave is not what was declared, or cannot be kept. ``cancelled``: a person ended it,
+so that it is not tried again."""
 
 
 @value
@@ -104,11 +105,14 @@ class TaskNoted:
 
 @value
 class TaskWaiting:
-    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting."""
+    """A running task waits for a person, an event, a child or a timer; ``resumed`` ends the waiting. ``people``: only people or
+    events can move it. ``told`` is what its event says."""
 
     at: float
     attempt: AttemptKey
     resumed: bool = False
+    people: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @value
@@ -217,6 +221,26 @@ class InterruptionAnswered:
 
 
 @value
+class ApprovalDecided:
+    """A person decided on an approval. ``by`` is who, as the machine knows them; ``decided_at`` when (a decision given while nobody
+    drove the execution is taken in later, at ``at``); ``shown`` the hash of what they saw; ``origin`` from where they said it.
+    ``form`` holds the typed values of the form, ``asked`` what was shown."""
+
+    at: float
+    attempt: AttemptKey
+    id: str
+    action: str
+    by: str
+    decided_at: float
+    shown: str
+    rejects: bool = False
+    form: Mapping[str, Any] = field(default_factory=dict)
+    comment: str = ""
+    origin: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+
+@value
 class VariableSet:
     """A person sets a variable of a paused execution."""
 
@@ -229,5 +253,6 @@ class VariableSet:
 Fact = Union[
     Started, TaskFinished, TaskEmitted, TaskOutputSet, TaskNoted, TaskWaiting, TimerFired, CustomEventSent, CancelRequested,
     PauseRequested, ResumeRequested, SkipRequested, RetryRequested, VariableSet, TakenOver, InterruptionAnswered,
+    ApprovalDecided,
     RoomGranted, PlaceGranted, PlaceRefused,
 ]  # fmt: skip

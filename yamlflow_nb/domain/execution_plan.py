@@ -115,6 +115,8 @@ class PlannedNode:
     holds: tuple[tuple[str, str], ...]
     """Atoms ``(source, event)`` that must be known before the node's names are settled."""
     is_finally: bool = False
+    remind: float | None = None
+    """Seconds after which people are reminded of an approval, again and again."""
 
 
 @dataclass

@@ -53,6 +53,8 @@ class Template:
     text: str
     parts: tuple[Union[str, ValueExpression], ...]
     whole: bool
+    statements: bool = False
+    """A text for Jinja2, to be rendered in a process of its own; ``parts`` are the names that it reads."""
 
     @property
     def expressions(self) -> tuple[ValueExpression, ...]:

@@ -147,6 +147,10 @@ class PipelineDefinition(Model):
         """Each node's id and its index in ``nodes``."""
         return {node.id: index for index, node in enumerate(self.nodes)}
 
+    def holds_task(self, name: str) -> bool:
+        """Whether a task is this document's own, and not one that was published."""
+        return self._document is None or self._document.find(("taskDefinitions", name)) is not None
+
     @property
     def qualified_name(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -54,10 +54,10 @@ class TaskType:
     """A kind of task, as the language knows it.
 
     ``outputs`` are those that the type always has, name → type. ``events`` are the built-in events that only this
-    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, or an ``event`` (also a
-    time, or what its executor looks for).
+    type emits (``approved``, ``rejected``). ``waits`` names what it waits for while active: a ``person``, an ``event`` (also a
+    time, or what its executor looks for), or a ``child``.
     ``no_templates`` maps a field that may not hold ``{{ }}`` to the advice shown (SQL text: the bound form); ``bound_form`` is
-    how such a field reads a bound ``{name}`` instead.
+    how such a field reads a bound ``{name}`` instead. ``texts`` names fields whose text may hold statements of Jinja2;
     ``literal`` names fields that hold a program's text, in which ``{{`` means nothing here. ``repeatable`` tells of
     fields with which an interrupted attempt does no harm when it runs again, whatever ``on_interrupt`` says.
     ``parameters`` names the field whose text takes parameters, and finds them: (``parameter`` or ``identifier``, name,
@@ -74,8 +74,18 @@ class TaskType:
     no_templates: Mapping[str, str] = field(default_factory=dict)
     bound_form: str = ":{name}"
     literal: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     parameters: tuple[str, Callable[[str], Iterator[tuple[str, str, int, int]]]] | None = None
     summary: str = ""
+    package: str | None = None
+    """The distribution that brings it, where it is not ours."""
+    is_missing: bool = False
+    """A stand-in for a type that is not installed any more: takes any fields, and nothing can run it."""
+
+    @classmethod
+    def missing(cls, name: str, package: str | None, on_interrupt: str) -> TaskType:
+        """What is left of a type whose package is gone."""
+        return cls(name=name, fields=TaskFields, package=package, on_interrupt=on_interrupt, is_missing=True)
 
 
 class TaskDefinition(Model):

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from json import encoder as encoders
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,10 @@ _MOST_BITS = 14_000
 """Of an integer: Python itself writes and reads none of more than 4,300 digits."""
 _WORD = 1 << 64
 _GLANCE = 4
+SMALL_BYTES = 64
+"""What no small value takes more of, written out."""
+_SMALL_TEXT = SMALL_BYTES // 6 - 1
+"""Characters: JSON writes a control character as six."""
 _READERS: dict[str, Callable[[str], Any]] = {
     "datetime": dt.datetime.fromisoformat, "date": dt.date.fromisoformat, "decimal": Decimal, "uuid": UUID,
     "bytes": base64.b64decode, "float": float,
@@ -52,6 +57,16 @@ def loads(text: str) -> Any:
     return _decode(text)
 
 
+def is_small(value: Any) -> bool:
+    """Whether a value is, at a glance, one that may enter the pool, that nobody can change, and that comes back as itself."""
+    kind = type(value)
+    if kind is int:
+        return bool(-_WORD < value < _WORD)
+    if kind is str:
+        return len(value) <= _SMALL_TEXT and value.isascii()
+    return kind is bool or value is None or (kind is float and math.isfinite(value))
+
+
 def _opened(mapping: dict[str, Any]) -> Any:
     kind = mapping.get(_MARK)
     if kind is None or len(mapping) != 2:
@@ -59,9 +74,19 @@ def _opened(mapping: dict[str, Any]) -> Any:
     return dict(mapping["v"]) if kind == "mapping" else _READERS[kind](mapping["v"])
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+def _made_once() -> Callable[[Any], str]:
+    """A commit writes thousands of small values, and ``JSONEncoder.encode`` makes for each what encodes it: that takes longer
+    than using it."""
+    encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False, check_circular=False)
+    make = getattr(encoders, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    parts = make(None, encoder.default, encoders.encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = _made_once()
 _decode = json.JSONDecoder(object_hook=_opened).decode
-# Made once: a commit writes thousands of small values, and making an encoder takes longer than using it.
 
 
 def _is_plain(value: Any, depth: int) -> bool:
@@ -73,11 +98,20 @@ def _is_plain(value: Any, depth: int) -> bool:
         return bool(-_WORD < value < _WORD)
     if kind is float:
         return math.isfinite(value)
+    if depth >= _GLANCE:
+        return False
+    # Loops, not `all(...)`: a generator for each small mapping would take longer than looking at what is in it.
     if kind is dict:
-        return depth < _GLANCE and all(
-            type(key) is str and key != _MARK and _is_plain(item, depth + 1) for key, item in value.items()
-        )
-    return kind is list and depth < _GLANCE and all(_is_plain(item, depth + 1) for item in value)
+        for key, item in value.items():  # noqa: SIM110
+            if type(key) is not str or key == _MARK or not _is_plain(item, depth + 1):
+                return False
+        return True
+    if kind is list:
+        for item in value:  # noqa: SIM110
+            if not _is_plain(item, depth + 1):
+                return False
+        return True
+    return False
 
 
 def _envelope(kind: str, text: str) -> dict[str, str]:

@@ -45,6 +45,11 @@ def _write_line(log: IO[bytes], line: str) -> None:
 def _told(work: Work, inputs: dict[str, Any]) -> dict[str, Any]:
     try:
         read = import_module("yamlflow_nb").read
+        if work.type == "pyspark":
+            from yamlflow_nb.executors.spark.run import run_on_spark
+
+            work.inputs = inputs
+            return {"outputs": packed(run_on_spark(work, lambda one: Path(one["path"]), read), work.run_folder)}
         opened = {name: read(value) if is_reference(value) else value for name, value in inputs.items()}
         return {"outputs": packed(run_program(work, opened), work.run_folder)}
     except TaskFailed as failure:

@@ -56,6 +56,8 @@ def _packed(value: Any, folder: Path) -> tuple[str, str]:
     path = folder / f".handed-{os.getpid()}-{next(_numbers)}"
     if isinstance(value, Path):
         return "path", str(value.absolute())
+    if type(value).__name__ == "ParquetTable":
+        return "parquet", str(value.path.absolute())
     try:
         if is_tabular(value):
             return "table", _written_table(value, path)
@@ -93,6 +95,10 @@ def _unpacked(kind: str, text: str) -> Any:
     path = Path(text)
     if kind == "path":
         return path
+    if kind == "parquet":
+        from yamlflow_nb.executors.spark.tables import ParquetTable
+
+        return ParquetTable(path)
     try:
         if kind == "table":
             import pandas as pd

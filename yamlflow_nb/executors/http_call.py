@@ -139,9 +139,7 @@ def _redirected(request: Request, status: int, target: str) -> Request:
     body = request.body if kept else None
     if not kept:
         headers.pop("content-type", None)
-    return replace(
-        request, method=method, url=url, shown=shown, headers=headers, body=body, trusted=request.trusted and not other
-    )
+    return replace(request, method=method, url=url, shown=shown, headers=headers, body=body, trusted=request.trusted and not other)
 
 
 # --- where it goes ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.domain.pipeline_definition import CONTROL_FIELDS
@@ -14,7 +14,7 @@ from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 if TYPE_CHECKING:
     from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
-    from yamlflow_nb.domain.work import Work
+    from yamlflow_nb.domain.work import Later, Work
 
 GROUP = "yamlflow_nb.executors"
 API = 1
@@ -56,7 +56,8 @@ def installed_plugins(taken: Collection[str]) -> Plugins:
         try:
             if entry.name in taken or entry.name in found:
                 raise UnusablePlugin(f"there is another type `{entry.name}` already")
-            found[entry.name] = Plugin(*_looked_at(entry.name, entry.load(), package), package)
+            kind, executor = _looked_at(entry.name, entry.load(), package)
+            found[entry.name] = Plugin(replace(kind, package=_distribution(entry)), executor, package)
         except Exception as error:
             why = str(error) if isinstance(error, UnusablePlugin) else repr(error)
             told = f"task type `{entry.name}` ({package}, {entry.value}) cannot be loaded: {why}"
@@ -67,6 +68,12 @@ def installed_plugins(taken: Collection[str]) -> Plugins:
 
 def _is_ours(entry: Any) -> bool:
     return str(entry.value).startswith("yamlflow_nb.executors.")
+
+
+def _distribution(entry: Any) -> str | None:
+    """What pip installs."""
+    distribution = getattr(entry, "dist", None)
+    return None if distribution is None else str(distribution.name)
 
 
 def _package(entry: Any) -> str:
@@ -117,7 +124,7 @@ class PluginExecutor:
         self._executor: TaskExecutor | None = None
         self._settings = settings
 
-    def execute(self, work: Work) -> Mapping[str, Any]:
+    def execute(self, work: Work) -> Mapping[str, Any] | Later:
         """Let the plugin work, with fields that fit its model. Raises ``TaskFailed``."""
         from yamlflow_nb.executors.given_secrets import give_secrets
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,7 +17,7 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 
 _read: dict[str, tuple[str, int]] = {}
 """Module → file and time of the version that is loaded, for modules beside a pipeline."""
-_loading: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+_loading: dict[str, Any] = {}
 """Module → who loads it now: nodes that start together must not see it while its text still runs, as one without functions."""
 
 
@@ -72,7 +71,7 @@ def _module(name: str, work: Work) -> Any:
     if not name.isidentifier() or not path.is_file():
         return import_module(name)
     work.used(path, path.read_bytes())
-    with _loading[name]:
+    with _loading.setdefault(name, threading.RLock()):
         version = (os.path.realpath(path), path.stat().st_mtime_ns)
         loaded = sys.modules.get(name)
         if loaded is None or _read.get(name, _version_of(loaded)) != version:

@@ -55,7 +55,7 @@ def _write_job(work: Work) -> None:
         "type": work.type,
         "attempt": list(work.attempt),
         "inputs": dumps(work.inputs),
-        "fields": {name: work.fields.get(name) for name in ("function", "code", "file")},
+        "fields": {name: work.fields.get(name) for name in ("function", "code", "file", "sql", "session", "remote")},
         "declared": {name: declared.model_dump() for name, declared in work.declared.items()},
         "folder": str(work.folder),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 from yamlflow_nb.domain.work import TaskFailed, Work
@@ -13,24 +14,31 @@ from yamlflow_nb.executors.named_function import named_function
 from yamlflow_nb.executors.source_file import source_text
 
 
-def run_program(work: Work, inputs: dict[str, Any]) -> Mapping[str, Any]:
-    """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""
+def run_program(
+    work: Work, inputs: dict[str, Any], offered: Mapping[str, Any] | None = None, said: Callable[[Exception], str] = str
+) -> Mapping[str, Any]:
+    """Call the function, or run the code, and give its outputs. ``offered`` are further names: code has them, a function gets
+    those that it has parameters for. ``said`` gives an error's own words. Raises ``TaskFailed``."""
     if work.fields.get("function") is not None:
-        return _call(str(work.fields["function"]), inputs, work)
+        return _call(str(work.fields["function"]), inputs, offered or {}, said, work)
+    inputs = {**(offered or {}), **inputs}
     if work.fields.get("code") is not None:
-        return _run(str(work.fields["code"]), f"<{work.attempt.node}>", inputs, work)
+        return _run(str(work.fields["code"]), f"<{work.attempt.node}>", inputs, said, work)
     path, text = source_text(work, str(work.fields["file"]), "the task's file")
-    return _run(text, str(path), {"__file__": str(path), **inputs}, work)
+    return _run(text, str(path), {"__file__": str(path), **inputs}, said, work)
 
 
-def _call(name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
+def _call(
+    name: str, inputs: dict[str, Any], offered: Mapping[str, Any], said: Callable[[Exception], str], work: Work
+) -> Mapping[str, Any]:
     found: list[Callable[..., Any]] = []
 
     def call() -> Any:
         found.append(named_function(name, work))
-        return found[0](**inputs)
+        taken = signature(found[0]).parameters if offered else {}
+        return found[0](**{one: offered[one] for one in offered if one in taken}, **inputs)
 
-    value = _guarded(call, lambda: str(getattr(getattr(found[0], "__code__", None), "co_filename", "")) if found else "")
+    value = _guarded(call, lambda: str(getattr(getattr(found[0], "__code__", None), "co_filename", "")) if found else "", said)
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -38,17 +46,17 @@ def _call(name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
     return {**value, **declared_outputs(value, work)}
 
 
-def _run(code: str, name: str, inputs: dict[str, Any], work: Work) -> Mapping[str, Any]:
+def _run(code: str, name: str, inputs: dict[str, Any], said: Callable[[Exception], str], work: Work) -> Mapping[str, Any]:
     namespace: dict[str, Any] = {"__name__": "__yamlflow__", **inputs}
 
     def run() -> None:
         exec(compile(code, name, "exec"), namespace)  # noqa: S102 - the pipeline's author wrote it
 
-    _guarded(run, lambda: name)
+    _guarded(run, lambda: name, said)
     return declared_outputs(namespace, work)
 
 
-def _guarded(call: Callable[[], Any], file: Callable[[], str]) -> Any:
+def _guarded(call: Callable[[], Any], file: Callable[[], str], said: Callable[[Exception], str]) -> Any:
     """What the call gives; what it raises is told by the line of the task's own code."""
     try:
         return call()
@@ -62,7 +70,7 @@ def _guarded(call: Callable[[], Any], file: Callable[[], str]) -> Any:
         elsewhere = "" if error.filename in (file(), None) else f" ({error.filename})"
         raise TaskFailed("SyntaxError", f"{where}{error.msg}{elsewhere}") from error
     except Exception as error:
-        raise _told(error, file()) from error
+        raise _told(error, file(), said) from error
 
 
 def _exited(error: SystemExit) -> TaskFailed:
@@ -72,7 +80,7 @@ def _exited(error: SystemExit) -> TaskFailed:
     return TaskFailed("SystemExit", f"the code ended itself by sys.exit({code}) before its last line{said}", exit_code=code)
 
 
-def _told(error: Exception, file: str) -> TaskFailed:
+def _told(error: Exception, file: str, said: Callable[[Exception], str]) -> TaskFailed:
     """An error with the line of the task's own code in which it arose; the whole traceback goes to the log, without our frames."""
     theirs = error.__traceback__
     while theirs is not None and theirs.tb_frame.f_code.co_filename == __file__:
@@ -81,4 +89,4 @@ def _told(error: Exception, file: str) -> TaskFailed:
     print("".join(told).rstrip(), file=sys.stderr)  # noqa: T201 - the task's own stream
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f"line {lines[-1]}: " if lines else ""
-    return TaskFailed(type(error).__name__, f"{where}{error}" if str(error) else f"{where}{type(error).__name__}")
+    return TaskFailed(type(error).__name__, f"{where}{said(error) or type(error).__name__}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.executors.installed import Plugins, installed_plugins
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+    from yamlflow_nb.domain.ports.children import Children
     from yamlflow_nb.domain.ports.settings import Settings
     from yamlflow_nb.domain.ports.task_executor import TaskExecutor
     from yamlflow_nb.domain.task_definition import TaskType
@@ -79,23 +82,35 @@ class InstalledExecutors(Mapping[str, "TaskExecutor"]):
         return len(self._made)
 
 
-def executors(artifacts: ArtifactStore, settings: Settings | None = None) -> InstalledExecutors:
-    """An executor for each type that can run in this process; ``settings`` has their connections and secrets. Plugins are not
-    among what it lists, so that a start need not search for them."""
+def executors(
+    artifacts: ArtifactStore,
+    settings: Settings | None = None,
+    children: Callable[[], Children] | None = None,
+    render: Callable[[Any], str] = str,
+) -> InstalledExecutors:
+    """An executor for each type that can run in this process; ``settings`` has their connections and secrets, ``children`` starts
+    pipelines that are nodes, ``render`` makes texts of what has statements. Plugins are not among what it lists, so that a start
+    need not search for them."""
     from yamlflow_nb.domain.ports.settings import NoSettings
+    from yamlflow_nb.executors.approval import ApprovalExecutor
     from yamlflow_nb.executors.http import HttpExecutor
     from yamlflow_nb.executors.notebook import NotebookExecutor
+    from yamlflow_nb.executors.pyspark import PySparkExecutor
     from yamlflow_nb.executors.python import PythonExecutor
     from yamlflow_nb.executors.shell import ShellExecutor
     from yamlflow_nb.executors.sql import SQLExecutor
+    from yamlflow_nb.executors.subpipeline import SubPipelineExecutor
     from yamlflow_nb.executors.wait import WaitExecutor
 
     ours: dict[str, TaskExecutor] = {
+        "approval": ApprovalExecutor(render),
         "http": HttpExecutor(artifacts, settings),
         "notebook": NotebookExecutor(artifacts, settings),
+        "pyspark": PySparkExecutor(artifacts, settings),
         "python": PythonExecutor(artifacts, settings),
         "shell": ShellExecutor(artifacts, settings),
         "sql": SQLExecutor(artifacts, settings),
+        "subpipeline": SubPipelineExecutor(children),
         "wait": WaitExecutor(),
     }
     return InstalledExecutors(ours, settings or NoSettings())

@@ -20,7 +20,7 @@ def artifact_place(folder: Path, project: Path) -> LocalArtifacts:
     ``url`` and, for fsspec, further fields; secrets by ``{{ secrets.name }}``. Raises ``ConfigurationError``."""
     told = configuration(project).get("artifacts", {})
     if not isinstance(told, Mapping):
-        raise ConfigurationError("`artifacts` is no table in the configuration: [artifacts] with url = \"s3://bucket/folder\"")
+        raise ConfigurationError('`artifacts` is no table in the configuration: [artifacts] with url = "s3://bucket/folder"')
     url = os.environ.get(URL) or told.get("url")
     if not url:
         return LocalArtifacts(folder)

@@ -15,6 +15,8 @@ gpu = 1                                      # slots; or {slots = 2, memory = "2
 [python]
 modules = ["mycompany.tasks"]                # functions come from these and from beside the pipeline, if this is given
 
+[notifiers.team]                             # `notifications: [{on: [failed], to: team}]` of a pipeline
+webhook = "https://chat.example.org/hooks/{{ secrets.chat }}"
 [http]
 hosts = ["intranet.example.org"]             # hosts inside of a network that a value or a redirect may lead to
 
@@ -70,6 +72,16 @@ class ConfiguredSettings:
         if isinstance(told, Mapping) and isinstance(told.get("file"), str):
             return _first_line(Path(told["file"]).expanduser(), name)
         raise ConfigurationError(f"secret `{name}` stands in no configuration: say where it is, {{env = …}} or {{file = …}}")
+
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        """``[notifiers.NAME]``. Raises ``ConfigurationError``."""
+        found = _table(configuration(folder), "notifiers").get(name)
+        if found is not None and not isinstance(found, Mapping):
+            raise ConfigurationError(f"notifier `{name}` is no table: [notifiers.{name}] with command, webhook or email")
+        return found
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        return sorted(_table(configuration(folder), "notifiers"))
 
     def pools(self, folder: Path) -> Mapping[str, PoolSize]:
         """``[pools]``. Raises ``ConfigurationError``."""
@@ -136,7 +148,7 @@ def _pool(name: str, told: Any) -> PoolSize:
         memory = None if size.get("memory") is None else amount(size["memory"])
         return PoolSize(float(size.get("slots", "inf")), memory)
     except (TypeError, ValueError) as error:
-        told = "write slots, or {slots = 2, memory = \"24GiB\"}"
+        told = 'write slots, or {slots = 2, memory = "24GiB"}'
         raise ConfigurationError(f"the pool `{name}` of [pools] has no size: {error}; {told}") from None
 
 

@@ -45,8 +45,10 @@ def host_of(owner: str) -> str:
 
 def elapsed() -> float:
     """Seconds on a clock that goes on while the machine sleeps, and is never set."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.clock_gettime(clock) if clock is not None else time.monotonic()
+    return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def this_host() -> str:

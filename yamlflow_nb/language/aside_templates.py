@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import ValueExpression
+from yamlflow_nb.language.long_text import has_statements, parse_long_text
 from yamlflow_nb.language.problem import ExpressionSyntaxError
 from yamlflow_nb.language.value_parser import parse_template
 
@@ -37,9 +38,9 @@ def _within(path: Path, node: DocumentNode) -> Iterator[tuple[Path, ValueExpress
     elif isinstance(node, SequenceNode):
         for index, item in enumerate(node.items):
             yield from _within((*path, index), item)
-    elif isinstance(node, ScalarNode) and isinstance(node.value, str) and "{{" in node.value and "{%" not in node.value:
+    elif isinstance(node, ScalarNode) and isinstance(node.value, str) and ("{{" in node.value or "{%" in node.value):
         try:
-            template = parse_template(node.value)
+            template = parse_long_text(node.value) if has_statements(node.value) else parse_template(node.value)
         except ExpressionSyntaxError:
             return  # told when it was read
         yield from ((path, expression) for expression in (template.expressions if template is not None else ()))

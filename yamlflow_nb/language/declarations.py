@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -199,7 +200,7 @@ def task_fields(
     reading: Reading, path: Path, written: dict[str, DocumentNode], kind: TaskType, also_known: tuple[str, ...] = CONTROL_FIELDS
 ) -> dict[str, Any]:
     """A task type's own fields, checked against its model; keys that are none are reported. ``path`` is the mapping's."""
-    names = field_names(kind)
+    names = field_names(kind, written)
     plain: dict[str, Any] = {}
     for name, item in written.items():
         if name not in names:
@@ -212,15 +213,16 @@ def task_fields(
         if plain[name].__class__ is str and "{{" in plain[name] and name in kind.no_templates:
             reading.problems((*path, name), unbound(plain[name], name, kind.no_templates[name], kind.bound_form))
     try:
-        kind.fields.model_validate(plain)
+        if not kind.is_missing:
+            kind.fields.model_validate(plain)
     except ValidationError as error:
         _report_fields(reading, path, kind, error, plain)
     return plain
 
 
-def field_names(kind: TaskType) -> tuple[str, ...]:
-    """The names of a type's own fields, as they are written."""
-    return _names_in(kind.fields)
+def field_names(kind: TaskType, written: Iterable[str] = ()) -> tuple[str, ...]:
+    """The names of a type's own fields, as they are written; of one that is not installed any more those that are ``written``."""
+    return tuple(written) if kind.is_missing else _names_in(kind.fields)
 
 
 @cache

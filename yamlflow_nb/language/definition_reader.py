@@ -10,6 +10,7 @@ from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import NodeExpressions, ParsedExpressions
 from yamlflow_nb.domain.pipeline_definition import API_VERSION, PIPELINE_FIELDS, NodeDefinition, PipelineDefinition
+from yamlflow_nb.domain.ports.catalogue import Shelf
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
 from yamlflow_nb.language.control_fields import NAME, Written
@@ -24,6 +25,7 @@ from yamlflow_nb.language.reading import (
     duration,
     integer_from,
     list_of,
+    long_text,
     one_of,
     record,
     text,
@@ -35,13 +37,16 @@ LONGEST_NAME = 64
 _API = re.compile(r"yamlflow/v([0-9]+)(?:\.([0-9]+))?(?:(?:alpha|beta)[0-9]*)?\Z")
 
 
-def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
-    """The definition that a document holds, as far as it can be read, and what is wrong with it.
+def read_definition(
+    document: Document, task_types: Mapping[str, TaskType], shelf: Shelf | None = None
+) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
+    """The definition that a document holds, as far as it can be read, and what is wrong with it. Tasks that it names and does not
+    hold are looked for on the ``shelf``.
 
     Never raises. A definition beside errors is for further checks only. None when the document is no mapping, or of a later
     ``apiVersion``.
     """
-    reading = Reading(document, task_types)
+    reading = Reading(document, task_types, shelf)
     root = document.root
     if not isinstance(root, MappingNode):
         reading.report("YF120", (), "a pipeline is a mapping with `name` and `nodes`", "begin with: name: my_pipeline")
@@ -60,11 +65,11 @@ def read_definition(document: Document, task_types: Mapping[str, TaskType]) -> t
     _name(reading, root, values)
     parsed = ParsedExpressions()
     tasks = _tasks(reading, root)
-    values["taskDefinitions"] = {name: task for name, task in tasks.items() if task is not None}
     defaults = read_defaults(reading, root.items["defaults"]) if "defaults" in root.items else None
     if defaults is not None:
         values["defaults"] = NodeDefinition.of({"id": "", **defaults.values})
     values["nodes"] = _nodes(reading, root, tasks, defaults, parsed)
+    values["taskDefinitions"] = {name: task for name, task in tasks.items() if task is not None}  # published ones among them
     if "stopWhen" in root.items:
         parsed.stop_when = reading.trigger(("stopWhen",), root.items["stopWhen"])
         values["stopWhen"] = getattr(root.items["stopWhen"], "value", None)
@@ -241,7 +246,7 @@ _FIELDS: dict[str, Reader] = {
         required=("limit",),
     ),
     "notifications": list_of(
-        record({"on": list_of(_NOTIFICATION_EVENTS), "to": any_of(text, str, texts), "message": text}, required=("on", "to"))
+        record({"on": list_of(_NOTIFICATION_EVENTS), "to": any_of(text, str, texts), "message": long_text}, required=("on", "to"))
     ),
     "tags": texts,
 }

@@ -80,10 +80,30 @@ def evaluate_condition(expression: ValueExpression, names: Names) -> bool:
 def render(template: Template, names: Names) -> Any:
     """A template's value: of its own type where the text is one ``{{ }}``, otherwise a string. Raises ``AbsentError`` where
     an absent value is used, ``ExpressionError``."""
+    if template.statements:
+        return {"template": template.text, "values": _values_for(template, names)}
     if template.whole:
         return _present(template.expressions[0], names)
     text = "".join(part if isinstance(part, str) else text_form(_present(part, names)) for part in template.parts)
     return text
+
+
+def _values_for(template: Template, names: Names) -> dict[str, Any]:
+    """What a text with statements reads; what is absent is left out, and an error where the text uses it all the same."""
+    found: dict[str, Any] = {}
+    for expression in template.expressions:
+        path = expression.reads[0].path
+        try:
+            value = evaluate(expression, names)
+        except AbsentError:
+            continue
+        if isinstance(value, Absent):
+            continue
+        place = found
+        for step in path[:-1]:
+            place = place.setdefault(str(step), {})
+        place[str(path[-1])] = value
+    return found
 
 
 def render_display(template: Template, names: Names) -> str:

@@ -10,6 +10,8 @@ from yamlflow_nb.domain.pipeline_definition import RESERVED_NAMES, NodeDefinitio
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.language import declarations
 from yamlflow_nb.language.control_fields import CONTROL, NAME, Written, is_text
+from yamlflow_nb.language.long_text import has_statements
+from yamlflow_nb.language.published_task import published_names, published_task
 from yamlflow_nb.language.quoting import as_scalar, shown
 from yamlflow_nb.language.reading import INVALID, Reading, text
 
@@ -133,7 +135,7 @@ class NodeReader:
         """Whether the node's task waits for a person or an event; also where its task is not known."""
         task = self.tasks.get(written.values.get("taskDefinition", ""))
         kind = self.reading.task_types.get(task.type if task is not None else written.values.get("type", ""))
-        return kind is None or kind.waits is not None
+        return kind is None or kind.waits in ("person", "event")
 
     def stray(self, path: Path, key: str, node: MappingNode) -> None:
         if any(key in declarations.field_names(kind) for kind in self.reading.task_types.values()):
@@ -145,9 +147,17 @@ class NodeReader:
     def of_task(self, path: Path, name: str) -> tuple[BoundTemplate, ...]:
         """The templates in the fields of a named task, parsed once a task."""
         reading = self.reading
+        if name not in self.tasks and reading.shelf is not None:
+            published = published_task(reading.shelf, name, reading.task_types)
+            if published is not None:
+                self.tasks[name], self.task_templates[name] = published, ()
         if name not in self.tasks:
             close = reading.near(name.partition("@")[0], self.tasks)
-            hint = f"did you mean `{close}`?" if close else f"tasks here: {', '.join(self.tasks) or 'none'}"
+            hint = (
+                f"did you mean `{close}`?"
+                if close
+                else f"tasks here: {', '.join(self.tasks) or 'none'}{published_names(reading.shelf)}"
+            )
             replace = (f"write `{close}`", as_scalar(close)) if close else None
             reading.report("YF141", (*path, "taskDefinition"), f"there is no task definition {shown(name)}", hint, replace=replace)
             return ()
@@ -168,13 +178,18 @@ def suggested(value: str) -> str:
 def field_templates(reading: Reading, path: Path, written: dict[str, DocumentNode], kind: TaskType) -> tuple[BoundTemplate, ...]:
     """The templates in a task's own fields; a program's text (``code``) is not looked into."""
     found: list[BoundTemplate] = []
-    for name in declarations.field_names(kind):
+    for name in declarations.field_names(kind, written):
         item = written.get(name)
         if (
             item is None
             or name in kind.literal
-            or (type(item) is ScalarNode and (item.value.__class__ is not str or "{{" not in item.value))
+            or (type(item) is ScalarNode and (item.value.__class__ is not str or not ("{{" in item.value or "{%" in item.value)))
         ):
+            continue
+        if name in kind.texts and type(item) is ScalarNode and has_statements(item.value):
+            long = reading.long_text((*path, name), item.value)
+            if long is not None:
+                found.append(BoundTemplate((name,), long, (*path, name)))
             continue
         if name in kind.no_templates and type(item) is ScalarNode:
             continue

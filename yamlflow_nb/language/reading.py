@@ -9,10 +9,12 @@ from typing import Any
 from yamlflow_nb.domain.diagnostic import Diagnostic
 from yamlflow_nb.domain.document import Document, DocumentNode, MappingNode, Path, ScalarNode, SequenceNode
 from yamlflow_nb.domain.expression import BoundTemplate, Template, TriggerExpression, TriggerNode
+from yamlflow_nb.domain.ports.catalogue import Shelf
 from yamlflow_nb.domain.task_definition import TaskType
 from yamlflow_nb.language.durations import FORMS, meant_duration, parse_duration
 from yamlflow_nb.language.expression_parser import parse_trigger
 from yamlflow_nb.language.locate import diagnostic_at, diagnostic_for, place_of
+from yamlflow_nb.language.long_text import has_statements, parse_long_text
 from yamlflow_nb.language.nearest import nearest
 from yamlflow_nb.language.problem import ExpressionSyntaxError, Problem
 from yamlflow_nb.language.quoting import quoted, shown
@@ -38,7 +40,8 @@ _KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "a number"
 class Reading:
     """Collects findings; remembers the expressions that it has parsed."""
 
-    def __init__(self, document: Document, task_types: Mapping[str, TaskType]) -> None:
+    def __init__(self, document: Document, task_types: Mapping[str, TaskType], shelf: Shelf | None = None) -> None:
+        self.shelf = shelf
         self.document = document
         self.task_types = task_types
         self.found: list[Diagnostic] = []
@@ -141,6 +144,14 @@ class Reading:
             self.problems(path, error)
             return None
 
+    def long_text(self, path: Path, text: str) -> Template | None:
+        """A text with statements of Jinja2; None where it cannot be read."""
+        try:
+            return parse_long_text(text)
+        except ExpressionSyntaxError as error:
+            self.problems(path, error)
+            return None
+
     def templates(self, path: Path, node: DocumentNode) -> tuple[BoundTemplate, ...]:
         """The templates in a value, however deep."""
         found: list[BoundTemplate] = []
@@ -204,6 +215,14 @@ def text(reading: Reading, path: Path, node: DocumentNode) -> Any:
                 replace=("quote it", written),
             )  # fmt: skip
     return reading.wrong(path, node, "a text")
+
+
+def long_text(reading: Reading, path: Path, node: DocumentNode) -> Any:
+    """A text that may hold ``{{ }}`` and statements; its form is looked at."""
+    value = text(reading, path, node)
+    if value is not INVALID:
+        (reading.long_text if has_statements(value) else reading.template)(path, value)
+    return value
 
 
 def fitted(expected: str, form: Callable[[DocumentNode], str | None], reader: Reader) -> Reader:

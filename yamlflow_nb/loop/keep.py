@@ -9,7 +9,7 @@ from typing import Any
 
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.task_definition import OutputDeclaration
-from yamlflow_nb.domain.typed_json import UnkeepableValue, dumps, loads
+from yamlflow_nb.domain.typed_json import SMALL_BYTES, UnkeepableValue, dumps, is_small, loads
 from yamlflow_nb.domain.variable import is_tabular, type_of
 from yamlflow_nb.domain.work import TaskFailed
 
@@ -34,13 +34,19 @@ class _Kept:
 
 
 def keep_outputs(
-    outputs: Mapping[str, Any], declared: Mapping[str, OutputDeclaration], artifacts: ArtifactStore, folder: Path
+    outputs: Mapping[str, Any],
+    declared: Mapping[str, OutputDeclaration],
+    artifacts: ArtifactStore,
+    folder: Callable[[], Path],
 ) -> dict[str, Any]:
     """The outputs as they can be stored: data frames, series, paths, long arrays and large values as references.
 
     Raises ``TaskFailed`` of kind ``OutputError`` that names the output which cannot be kept, before anything is written.
-    ``folder`` takes what has to lie in a file on its way into the artifacts.
+    ``folder`` gives the one that takes what has to lie in a file on its way into the artifacts.
     """
+    small = {name: value for name, value in outputs.items() if type(name) is str and is_small(value)}
+    if len(small) == len(outputs) <= INLINE_BYTES_OF_A_NODE // SMALL_BYTES:
+        return small
     found: dict[str, _Kept] = {}
     for name, value in outputs.items():
         if not isinstance(name, str):
@@ -55,7 +61,7 @@ def keep_outputs(
     return {name: kept.value if kept.refer is None else kept.refer() for name, kept in found.items()}
 
 
-def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Path) -> _Kept:
+def _looked_at(name: str, value: Any, declared: str, artifacts: ArtifactStore, folder: Callable[[], Path]) -> _Kept:
     if isinstance(value, Path):
         if not value.is_file():
             raise TaskFailed("OutputError", f"output `{name}` names a file that is not there: {value}")
@@ -89,7 +95,9 @@ def _text(name: str, value: Any) -> str:
 _ENDINGS = {"string": ".txt", "bytes": ".bin", "json": ".json"}
 
 
-def _large(name: str, value: Any, data: bytes, form: str, declared: str, artifacts: ArtifactStore, folder: Path) -> _Kept:
+def _large(
+    name: str, value: Any, data: bytes, form: str, declared: str, artifacts: ArtifactStore, folder: Callable[[], Path]
+) -> _Kept:
     """A large value goes by way of a file; ``of`` tells readers to give the value back, not the file."""
     if declared not in _BY_REFERENCE:
         limit = _size(INLINE_BYTES)
@@ -99,23 +107,27 @@ def _large(name: str, value: Any, data: bytes, form: str, declared: str, artifac
         )
 
     def refer() -> dict[str, Any]:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"output-{name}{_ENDINGS[form]}"
+        path = _made(folder) / f"output-{name}{_ENDINGS[form]}"
         path.write_bytes(data)
         return {**_reference(name, path, artifacts), "of": form, "type": "bytes" if form == "bytes" else type_of(value)}
 
     return _Kept(refer=refer)
 
 
-def _array(name: str, value: Any, artifacts: ArtifactStore, folder: Path) -> dict[str, Any]:
+def _array(name: str, value: Any, artifacts: ArtifactStore, folder: Callable[[], Path]) -> dict[str, Any]:
     """An array in numpy's own format, which can hold no objects: reading it runs no code."""
     import numpy as np
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"output-{name}.npy"
+    path = _made(folder) / f"output-{name}.npy"
     np.save(path, value, allow_pickle=False)
     shape = [int(length) for length in value.shape]
     return {**_reference(name, path, artifacts), "of": "array", "type": "array", "dtype": str(value.dtype), "shape": shape}
+
+
+def _made(folder: Callable[[], Path]) -> Path:
+    made = folder()
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 def _reference(name: str, value: Any, artifacts: ArtifactStore) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.event import Fact, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
 from yamlflow_nb.domain.ports.clock import Clock, VirtualClock
 from yamlflow_nb.domain.ports.leases import Bell, Presence
+from yamlflow_nb.domain.ports.notices import Notifiers
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.ports.task_executor import TaskExecutor
@@ -28,6 +30,7 @@ from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut, Foretelling
 from yamlflow_nb.loop.concurrency import Concurrency
 from yamlflow_nb.loop.pools import Pools
+from yamlflow_nb.loop.post import Post
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import LEASE_SECONDS, Tenure
 from yamlflow_nb.loop.turn import Arrival, Begin, TurnTaker
@@ -54,7 +57,7 @@ class KernelLoop:
     ``executors`` by task type; ``workers`` tasks run side by side. Attempts leave what they write below ``runs_folder``.
     With a ``VirtualClock`` nobody waits: when there is nothing to do, time jumps to what is due next.
     ``chance`` gives numbers from 0 to 1 for ``retry.jitter``. ``presence`` says who this is, ``bell`` makes the bell by
-    which others ring, given what to call then. ``settings`` say how large pools are.
+    which others ring, given what to call then. ``settings`` say how large pools are, ``notifiers`` send what pipelines notify of.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class KernelLoop:
         presence: Presence | None = None,
         bell: Callable[[str, Callable[[], None]], Bell] | None = None,
         lease_seconds: float = LEASE_SECONDS,
+        notifiers: Notifiers | None = None,
         settings: Settings | None = None,
     ) -> None:
         self._clock = clock
@@ -91,7 +95,8 @@ class KernelLoop:
             executors, artifacts, clock, self._agenda, self._workers, folder, self.send, chance, self.pools, self._may_start
         )
         concurrency = Concurrency(repository, self.tenure, clock, self.send)
-        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency)
+        self._post = Post(repository, notifiers, identity.owner, clock)
+        self._turns = TurnTaker(repository, clock, self._agenda, self._carry, self.tenure, concurrency, self._post)
         self._settling: list[threading.Event] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -138,12 +143,14 @@ class KernelLoop:
         """Let a fact reach an execution; one that is not driven here (any more) is dropped."""
         self._put(Arrival(execution_id, fact))
 
-    def tell(self, execution_id: str, fact: Fact, timeout: float = _TAKEN_IN) -> None:
-        """The same, and wait until it was taken in (not from the loop's own thread, which would wait for itself)."""
-        done = threading.Event()
-        self._put(Arrival(execution_id, fact, done=done))
-        if threading.current_thread() is not self._thread:
-            done.wait(timeout)
+    def tell(self, execution_id: str, fact: Fact, timeout: float = _TAKEN_IN) -> Refusal | None:
+        """The same, and wait until it was taken in (not from the loop's own thread, which would wait for itself); why it was
+        refused, where it was."""
+        arrival = Arrival(execution_id, fact, done=threading.Event())
+        self._put(arrival)
+        if arrival.done is not None and threading.current_thread() is not self._thread:
+            arrival.done.wait(timeout)
+        return arrival.refused
 
     @property
     def resources(self) -> ResourceManager:
@@ -153,6 +160,11 @@ class KernelLoop:
     def wake(self) -> None:
         """Somebody rang: look what is asked in the store."""
         self._put(RUNG)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it drives nothing any more."""
+        return self._closed
 
     def run(self, execution_id: str) -> Run | None:
         """An execution that this loop drives, or None."""
@@ -175,6 +187,7 @@ class KernelLoop:
             if thread is not threading.current_thread():
                 thread.join()
         self._workers.close()
+        self._post.close()
 
     def _begin(self, begin: Begin) -> Run:
         self._put(begin)
@@ -199,6 +212,7 @@ class KernelLoop:
                 if message in (RUNG, RENEW):
                     return
                 self.tenure.listen()
+                self._post.look()
                 self._thread = threading.Thread(target=self._serve, name="yamlflow-loop", daemon=True)
                 self._thread.start()
             self._queue.put(message)
@@ -275,9 +289,5 @@ class KernelLoop:
         return min(ends) if ends else None
 
     def _drain(self) -> list[Any]:
-        messages: list[Any] = []
-        while True:
-            try:
-                messages.append(self._queue.get_nowait())
-            except Empty:
-                return messages
+        """What is there; nobody else takes anything out."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]

@@ -39,10 +39,11 @@ def _written(char: str) -> str:
 
 
 class LogFile:
-    """Appends records ``<seconds since the epoch> <text>``; from any thread, each written through at once."""
+    """Appends records ``<seconds since the epoch> <text>``; from any thread, each written through at once. ``folder`` is asked
+    for, and made, with the first."""
 
-    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
-        self._path = folder / LOG_NAME
+    def __init__(self, folder: Callable[[], Path], now: Callable[[], float]) -> None:
+        self._folder = folder
         self._now = now
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
@@ -56,8 +57,9 @@ class LogFile:
             if self._size > MOST_BYTES or self._closed:
                 return
             if self._file is None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = self._path.open("a", encoding="utf-8", buffering=1, newline="\n")
+                folder = self._folder()
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = (folder / LOG_NAME).open("a", encoding="utf-8", buffering=1, newline="\n")
             self._size += len(line)
             if self._size > MOST_BYTES:
                 line = f"{self._now():.3f} … the log ends here: more than {MOST_BYTES // 1024 // 1024} MiB were said\n"

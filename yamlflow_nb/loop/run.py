@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from yamlflow_nb.domain.event import Fact
@@ -28,13 +29,15 @@ class Run:
     ``state`` is advanced by the loop's thread alone; others read it holding ``lock``, so that they see whole turns that are
     in the store. ``version`` counts the changes. ``lost`` is why the process gave it up, when it did. ``epoch`` is the lease
     under which it is driven, ``facts`` how many of its facts are in the store, ``held`` the reason while its last turn waits
-    for the store to take it.
+    for the store to take it. ``children`` are those of its nodes that this process drives and that have not ended, each
+    with whether it was called off and does not know it yet.
     """
 
     def __init__(
         self, record: ExecutionRecord, state: ExecutionState, lock: threading.RLock | None = None, epoch: int = 1, facts: int = 0
     ) -> None:
         self.record = record
+        self.folder = Path(record.folder)
         self.state = state
         self.lock = lock if lock is not None else threading.RLock()
         self.namespace: Any = None
@@ -48,6 +51,8 @@ class Run:
         self._changed = threading.Condition()
         self._ended = threading.Event()
         self._when_ended: list[Callable[[], None]] = []
+        self._watching: list[Callable[[], None]] = []
+        self.children: dict[Run, Callable[[], bool]] = {}
 
     @property
     def id(self) -> str:
@@ -56,6 +61,12 @@ class Run:
     @property
     def plan(self) -> ExecutionPlan:
         return self.state.plan
+
+    @property
+    def status(self) -> str:
+        """As it stood after the last whole turn."""
+        with self.lock:
+            return self.state.status
 
     @property
     def is_over(self) -> bool:
@@ -67,6 +78,8 @@ class Run:
         with self._changed:
             self.version += 1
             self._changed.notify_all()
+        for callback in tuple(self._watching):
+            callback()
 
     def end(self, lost: BaseException | None = None) -> None:
         """Nothing more will come: whoever waits goes on."""
@@ -85,6 +98,16 @@ class Run:
                 self._when_ended.append(callback)
                 return
         callback()
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call back at every change, from the thread that made it, and once at once."""
+        self._watching.append(callback)
+        callback()
+
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        """Call back no more."""
+        if callback in self._watching:
+            self._watching.remove(callback)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Until it is over; False when the time is over first."""

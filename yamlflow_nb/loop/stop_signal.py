@@ -23,7 +23,7 @@ class StopSignal:
             hooks, self._hooks = ([], self._hooks) if self._set else (self._hooks, [])
             self._set = True
         for hook in hooks:
-            _run(hook)
+            in_own_thread(hook)
 
     def on_stop(self, hook: Callable[[], None]) -> Callable[[], None]:
         """Have ``hook`` called when it is set, at once if it is; gives what takes that back."""
@@ -32,7 +32,7 @@ class StopSignal:
             if not late:
                 self._hooks.append(hook)
         if late:
-            _run(hook)
+            in_own_thread(hook)
 
         def take_back() -> None:
             with self._lock:
@@ -42,5 +42,6 @@ class StopSignal:
         return take_back
 
 
-def _run(hook: Callable[[], None]) -> None:
+def in_own_thread(hook: Callable[[], None]) -> None:
+    """Call it where nobody waits for it, and no task holds it up."""
     threading.Thread(target=hook, name="yamlflow-stop", daemon=True).start()

@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.decision import Decision, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import Fact, TaskFinished, TimerFired
+from yamlflow_nb.domain.event import ApprovalDecided, Fact, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import told
 from yamlflow_nb.loop.agenda import Agenda
 from yamlflow_nb.loop.carry_out import CarryOut
 from yamlflow_nb.loop.committing import Refused, Written, hold_reason, write
 from yamlflow_nb.loop.concurrency import Concurrency
+from yamlflow_nb.loop.post import Post
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.loop.tenure import Tenure
+from yamlflow_nb.orchestration.approval import refusal
 from yamlflow_nb.orchestration.execution_orchestrator import decide
 
 _log = logging.getLogger("yamlflow_nb")
@@ -30,12 +34,13 @@ _log = logging.getLogger("yamlflow_nb")
 @dataclass
 class Arrival:
     """A fact on its way to an execution; ``request_id`` where another process asked for it, ``done`` where somebody waits for
-    it to be taken in."""
+    it to be taken in, ``refused`` why it was not."""
 
     execution_id: str
     fact: Fact
     request_id: str | None = None
     done: threading.Event | None = None
+    refused: Refusal | None = None
 
 
 class Begin:
@@ -75,7 +80,14 @@ class TurnTaker:
     ``lock``. A turn that the store does not take for now is held, and no other begins before it is written."""
 
     def __init__(
-        self, repository: Repository, clock: Clock, agenda: Agenda, carry: CarryOut, tenure: Tenure, concurrency: Concurrency
+        self,
+        repository: Repository,
+        clock: Clock,
+        agenda: Agenda,
+        carry: CarryOut,
+        tenure: Tenure,
+        concurrency: Concurrency,
+        post: Post,
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -83,6 +95,7 @@ class TurnTaker:
         self._carry = carry
         self._tenure = tenure
         self._concurrency = concurrency
+        self._post = post
         self._held: _Made | None = None
         self.lock = threading.RLock()
         self.runs: dict[str, Run] = {}
@@ -144,6 +157,7 @@ class TurnTaker:
         for fact, rank in begin.later:
             self._agenda.put(run.id, fact, rank=rank)
 
+    @uncollected
     def _decided(self, facts: Sequence[Arrival], drafts: dict[str, Draft]) -> _Made:
         made = _Made(drafts, [], [])
         for arrival in facts:
@@ -169,12 +183,20 @@ class TurnTaker:
             return
         if isinstance(fact, TaskFinished):
             self._carry.finished(run.id, fact.attempt)
-        draft = made.drafts.setdefault(run.id, Draft(run))
+        draft = made.drafts.get(run.id)
+        if draft is None:
+            draft = made.drafts[run.id] = Draft(run)
         fact = run.limit.let_in(arrival.fact)
         if fact is None:
             if arrival.request_id is not None:
                 draft.answers.append((arrival.request_id, "the execution holds as many events as it may"))
             return
+        if isinstance(fact, ApprovalDecided):
+            arrival.refused = refusal(run.state, fact)
+            if arrival.refused is not None:
+                if arrival.request_id is not None:
+                    draft.answers.append((arrival.request_id, arrival.refused.as_text()))
+                return
         counted = run.state.ended is None
         try:
             turn = decide(run.state, fact)[1]
@@ -207,7 +229,10 @@ class TurnTaker:
                 self.lose(run, refused.everything)
         return refused
 
+    @uncollected
     def _carry_out(self, made: _Made) -> None:
+        if any(draft.notices for draft in made.drafts.values()):
+            self._post.ring()
         # An attempt that was called off in the turn that started it never begins.
         stopped = {(run.id, decision.attempt) for run, decision in made.decisions if isinstance(decision, StopTask)}
         for run, decision in made.decisions:

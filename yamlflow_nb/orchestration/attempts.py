@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
-from yamlflow_nb.domain.decision import SetTimer, StartTask, StopTask
+from yamlflow_nb.domain.decision import Remind, SetTimer, StartTask, StopTask
 from yamlflow_nb.domain.diagnostic import Diagnostic, Related
 from yamlflow_nb.domain.event import AttemptKey, TaskEmitted, TaskError, TaskFinished, TaskNoted, TaskOutputSet, TaskWaiting
 from yamlflow_nb.domain.execution_plan import PlannedNode
@@ -61,14 +61,8 @@ def start_node(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | N
 def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
     """The next attempt of a node, an iteration or an item."""
     planned = run.planned
-    if slot.inputs is None:
-        local = None if item is None or run.fan is None else {"item": run.fan.items[item], "index": item}
-        try:
-            slot.inputs = resolve(state, planned.bindings, planned.bound, local)
-            slot.fields = resolve(state, planned.fields, planned.bound_fields, local)
-        except Unjudgeable as error:
-            conclude_failure(state, run, slot, item, "expression", error.diagnostic)
-            return
+    if slot.inputs is None and not _resolved(state, run, slot, item):
+        return
     due: float | None = None
     if planned.waits == "event" and planned.awaited is None and planned.id not in state.scripted:
         try:
@@ -83,13 +77,41 @@ def start_attempt(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int 
     slot.escalated = False
     if slot.number == 1:
         slot.series_started = state.now
-    inputs, slot.inputs = slot.inputs, None
+    inputs, slot.inputs = slot.inputs or {}, None
     if planned.awaited is None or planned.id in state.scripted:
         state.decide(StartTask(key, planned.type or "", inputs, slot.fields or {}, planned.timeout))
     if planned.timeout:
         state.set_timer("timeout", run, item, state.now + planned.timeout)
     if planned.waits in ("person", "event"):
         _wait(state, run, slot, item, due)
+
+
+def _resolved(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> bool:
+    """Give the slot its inputs and fields; False where that failed it."""
+    planned = run.planned
+    local = None if item is None or run.fan is None else {"item": run.fan.items[item], "index": item}
+    try:
+        slot.inputs = resolve(state, planned.bindings, planned.bound, local)
+        slot.fields = resolve(state, planned.fields, planned.bound_fields, local)
+    except Unjudgeable as error:
+        conclude_failure(state, run, slot, item, "expression", error.diagnostic)
+        return False
+    return True
+
+
+def start_again(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None) -> None:
+    """The same attempt once more, in another process: its executor finds by its key what is there already. Whether that waits for
+    people it says anew."""
+    key = slot.attempt
+    if item is not None:
+        items.wait(state, run, item, False)
+    elif run.state == "waiting":
+        state.move(run, "running")
+        run.why = None
+    if key is None or not _resolved(state, run, slot, item):
+        return
+    inputs, slot.inputs = slot.inputs or {}, None
+    state.decide(StartTask(key, run.planned.type or "", inputs, slot.fields or {}, run.planned.timeout))
 
 
 def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, due: float | None) -> None:
@@ -104,6 +126,8 @@ def _wait(state: ExecutionState, run: NodeRun, slot: ItemRun, item: int | None, 
         state.set_timer("due", run, item, due)
     if planned.wait_timeout:
         state.set_timer("wait", run, item, state.now + planned.wait_timeout)
+    if planned.remind:
+        state.set_timer("remind", run, item, state.now + planned.remind)
     if planned.awaited is not None and planned.id not in state.scripted and planned.awaited[1] in state.custom:
         arrive(state, run, state.custom[planned.awaited[1]])
 
@@ -154,9 +178,11 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
     run, slot = found
     item = fact.attempt.item
     slot.attempt = None
+    run.why = None
     if state.timers:
         state.drop_timer(timer_name("timeout", run, item))
         state.drop_timer(timer_name("wait", run, item))
+        state.drop_timer(timer_name("remind", run, item))
         state.drop_timer(timer_name("due", run, item))
     outputs = dict(fact.outputs) if slot.early is None else {**slot.early, **fact.outputs}
     if fact.state in ("completed", "approved"):
@@ -164,9 +190,9 @@ def finish_attempt(state: ExecutionState, fact: TaskFinished) -> None:
             state.store_node_event(run, "approved", dict(outputs))
         _succeed(state, run, slot, item, outputs)
         return
-    reason = {"timed_out": "timeout", "failed": "error"}.get(fact.state, fact.state)
+    reason = {"timed_out": "timeout", "failed": "error", "cancelled": "error"}.get(fact.state, fact.state)
     error = fact.error or TaskError("", _DEFAULT_MESSAGES.get(reason, "the task failed").format(timeout=run.planned.timeout))
-    fail_attempt(state, run, slot, item, reason, error, outputs, fact.exit_code)
+    fail_attempt(state, run, slot, item, reason, error, outputs, fact.exit_code, final=fact.state == "cancelled")
 
 
 _DEFAULT_MESSAGES = {
@@ -237,8 +263,9 @@ def fail_attempt(
     error: TaskError,
     outputs: Mapping[str, Any],
     exit_code: int | None,
+    final: bool = False,
 ) -> None:
-    """An attempt failed: what it set is dropped; it is tried again, or the node, iteration or item failed."""
+    """An attempt failed: what it set is dropped; it is tried again (unless ``final``), or the node, iteration or item failed."""
     slot.failed_outputs, slot.outputs = outputs, {} if item is not None else run.iterated
     slot.error_type = error.type
     if item is None:
@@ -248,7 +275,7 @@ def fail_attempt(
     retry = run.planned.retry
     tries = slot.number - state.interruptions.get((run.planned.id, state.round, run.iteration, item), 0)
     delay = _backoff(run.planned, tries)
-    if reason not in NEVER_RETRIED and tries < retry.maxAttempts:
+    if reason not in NEVER_RETRIED and not final and tries < retry.maxAttempts:
         in_time = retry.maxDuration is None or state.now + delay - slot.series_started <= retry.maxDuration
         wanted, complaint = _wants_retry(state, run, slot, item, reason, error, exit_code) if in_time else (False, None)
         if wanted:
@@ -386,14 +413,29 @@ def set_outputs(state: ExecutionState, fact: TaskOutputSet) -> None:
 def set_waiting(state: ExecutionState, fact: TaskWaiting) -> None:
     """A running task waits for something outside, or goes on."""
     found = slot_of(state, fact.attempt)
-    if found is None or fact.attempt.item is not None:
+    if found is None:
         return
-    run = found[0]
-    if not fact.resumed and run.state == "running":
+    run, item = found[0], fact.attempt.item
+    if item is not None:
+        if not fact.resumed and run.fan is not None and item not in run.fan.waiting:
+            state.store_node_event(run, "waiting", {**fact.told, "item": item})
+        items.wait(state, run, item, fact.people and not fact.resumed)
+    elif not fact.resumed and run.state == "running":
         state.move(run, "waiting")
-        state.store_node_event(run, "waiting", _NOTHING)
+        state.store_node_event(run, "waiting", dict(fact.told))
+        run.why = _awaited(fact.told)
+        if fact.people:
+            state.open_to_people(run)
     elif fact.resumed and run.state == "waiting":
         state.move(run, "running")
+        run.why = None
+
+
+def _awaited(told: Mapping[str, Any]) -> str | None:
+    """``its child `20261124-1` waits for custom.go``"""
+    if "child" not in told:
+        return None
+    return f"its child `{told['child']}` waits" + (f" for {', '.join(told['for'])}" if told.get("for") else "")
 
 
 def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
@@ -404,6 +446,7 @@ def time_out(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("wait", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     state.drop_timer(timer_name("due", run, item))
     message = f"timed out after {run.planned.timeout:g} s"
     fail_attempt(state, run, slot, item, "timeout", TaskError("", message), slot.early or {}, None)
@@ -419,10 +462,12 @@ def waited_too_long(state: ExecutionState, run: NodeRun, item: int | None) -> No
         slot.escalated = True
         within = parse_duration(policy.get("within", "1d")) or 86_400.0
         state.set_timer("wait", run, item, state.now + within)
+        state.decide(Remind(slot.attempt, "escalated", tuple(policy.get("escalate") or ())))
         return
     state.decide(StopTask(slot.attempt, "timeout"))
     slot.attempt = None
     state.drop_timer(timer_name("timeout", run, item))
+    state.drop_timer(timer_name("remind", run, item))
     state.drop_timer(timer_name("due", run, item))
     reason = "rejected" if policy == "reject" else "timeout"
     came = "no answer" if run.planned.waits == "person" else "what it waits for did not come"

@@ -8,6 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import StartTask, Turn
 from yamlflow_nb.domain.event import (
+    ApprovalDecided,
     CancelRequested,
     CustomEventSent,
     Fact,
@@ -32,7 +33,7 @@ from yamlflow_nb.domain.event import (
 from yamlflow_nb.domain.execution_plan import TRUE, ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.orchestration import attempts, ending, interruption, items, passes, place, room, rounds
+from yamlflow_nb.orchestration import approval, attempts, ending, interruption, items, passes, place, room, rounds
 from yamlflow_nb.orchestration.event_manager import EventLog, EventManager, timestamp
 from yamlflow_nb.orchestration.execution_state import ExecutionState
 from yamlflow_nb.orchestration.inputs import accepted_inputs
@@ -95,6 +96,8 @@ def _fire(state: ExecutionState, fact: TimerFired) -> None:
         attempts.time_out(state, run, item)
     elif kind == "wait":
         attempts.waited_too_long(state, run, item)
+    elif kind == "remind":
+        approval.remind(state, run, item)
     elif kind == "due":
         attempts.come_due(state, run, item)
     elif kind == "repeat":
@@ -193,6 +196,7 @@ _HANDLERS: dict[type, Callable[[ExecutionState, Any], None]] = {
     VariableSet: _set_variable,
     TakenOver: interruption.take_over,
     InterruptionAnswered: interruption.answer,
+    ApprovalDecided: approval.take_in,
     RoomGranted: _start_with_room,
     PlaceGranted: place.grant,
     PlaceRefused: place.refuse,

@@ -8,7 +8,7 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED, CancelTimer, Decision, SetTimer, StopTask, StoredEvent, Turn
 from yamlflow_nb.domain.diagnostic import Diagnostic
-from yamlflow_nb.domain.event import AttemptKey, PlaceRefused
+from yamlflow_nb.domain.event import ApprovalDecided, AttemptKey, PlaceRefused
 from yamlflow_nb.domain.execution_plan import FALSE, TRUE, UNKNOWN, ExecutionPlan, PlannedNode
 from yamlflow_nb.orchestration.event_manager import EventLog
 from yamlflow_nb.orchestration.lifecycle import ACTIVE, TERMINAL, TRANSITIONS, IllegalTransition, ending_events
@@ -61,7 +61,7 @@ class ItemRun:
 class Fan:
     """The items of a ``forEach`` node."""
 
-    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped")
+    __slots__ = ("active", "completed", "concluded", "failed", "items", "next", "ready", "runs", "stopped", "waiting")
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
@@ -73,6 +73,8 @@ class Fan:
         self.failed = 0
         self.concluded = False
         self.stopped = False
+        self.waiting: set[int] = set()
+        """Items that only people or events can move, of those at work."""
 
 
 class NodeRun(ItemRun):
@@ -182,6 +184,10 @@ class ExecutionState:
         """By node, round, iteration and item: attempts that ended with their process and do not count as tries."""
         self.asking: dict[tuple[str, int | None], AttemptKey] = {}
         """Interrupted attempts, by node and item, of which a person is to say what becomes of them."""
+        self.votes: dict[AttemptKey, list[ApprovalDecided]] = {}
+        """By attempt of an approval: the decisions that counted."""
+        self.decided: dict[AttemptKey, ApprovalDecided] = {}
+        """By attempt of an approval: the decision that ended it."""
         self.held = False
         """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
         self.refused: PlaceRefused | None = None

@@ -34,12 +34,12 @@ def check_inputs(definition: PipelineDefinition, given: Mapping[str, Any]) -> tu
             found.append(Diagnostic("YF431", "error", f"unknown input `{name}`", hint=hint))
     for name, declaration in declared.items():
         if name in given:
-            value, problem = _typed(given[name], declaration)
+            value, problem = typed(given[name], declaration)
             if problem is not None:
                 found.append(_at(definition, name, Diagnostic("YF432", "error", f"input `{name}` {problem}")))
             values[name] = value
         elif declaration.has_default:
-            values[name] = _typed(declaration.default, declaration)[0]
+            values[name] = typed(declaration.default, declaration)[0]
         elif declaration.is_required:
             hint = f"give it: --input {name}=..., or inputs={{'{name}': ...}}"
             found.append(
@@ -62,7 +62,7 @@ def _at(definition: PipelineDefinition, name: str, diagnostic: Diagnostic) -> Di
     )  # fmt: skip
 
 
-def _typed(value: Any, declaration: InputDeclaration) -> tuple[Any, str | None]:
+def typed(value: Any, declaration: InputDeclaration) -> tuple[Any, str | None]:
     """A value under its declared type: dates may be given as ISO texts, nothing else is guessed."""
     if value is None:
         return None, None if declaration.has_default and declaration.default is None else "must not be null"

@@ -8,7 +8,7 @@ from yamlflow_nb.domain.decision import StartTask
 from yamlflow_nb.domain.event import AttemptKey, InterruptionAnswered, TakenOver, TaskError
 from yamlflow_nb.domain.execution_plan import TRUE
 from yamlflow_nb.orchestration import items, passes, place, room
-from yamlflow_nb.orchestration.attempts import fail_attempt
+from yamlflow_nb.orchestration.attempts import fail_attempt, start_again
 from yamlflow_nb.orchestration.execution_state import ExecutionState, ItemRun, NodeRun, timer_name
 from yamlflow_nb.orchestration.lifecycle import ACTIVE
 
@@ -21,11 +21,14 @@ MESSAGE = "the process that ran it is gone"
 
 def take_over(state: ExecutionState, fact: TakenOver) -> None:
     """Another process goes on: every attempt that was at work is answered by its node's ``onInterrupt``. People and events
-    that were awaited are awaited still."""
+    that were awaited are awaited still, and so are children: they live by themselves, and are looked for again."""
     found = [
         (run, item, slot, slot.attempt) for run in state.order for item, slot in _at_work(state, run) if slot.attempt is not None
     ]
-    told: dict[str, Any] = {"owner": fact.owner, "interrupted": [_name(key) for *_, key in found]}
+    told: dict[str, Any] = {
+        "owner": fact.owner,
+        "interrupted": [_name(key) for run, *_, key in found if run.planned.waits != "child"],
+    }
     if fact.by:
         told["by"] = fact.by
     state.paused = False
@@ -36,7 +39,10 @@ def take_over(state: ExecutionState, fact: TakenOver) -> None:
     room.ask_again(state)
     place.hold_again(state)
     for run, item, slot, key in found:
-        _interrupt(state, run, slot, item, key)
+        if run.planned.waits == "child" and run.planned.id not in state.scripted:
+            start_again(state, run, slot, item)
+        else:
+            _interrupt(state, run, slot, item, key)
     for run in state.order:
         if _looks(state, run):
             _look_again(state, run)

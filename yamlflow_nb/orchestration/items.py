@@ -56,6 +56,8 @@ def feed(state: ExecutionState, run: NodeRun, start_attempt: StartAttempt) -> No
         if item.started_at is None:
             item.started_at = state.now
         fan.active += 1
+        if fan.waiting:
+            _open_or_close(state, run, fan)
         room.start(state, run, index, start_attempt)
 
 
@@ -63,7 +65,23 @@ def step_back(state: ExecutionState, run: NodeRun) -> None:
     """An item waits for its next attempt and leaves its place to another."""
     assert run.fan is not None
     run.fan.active -= 1
+    _no_longer_waits(state, run, run.fan)
     _more(state, run, run.fan)
+
+
+def wait(state: ExecutionState, run: NodeRun, index: int, yes: bool) -> None:
+    """An item's task waits for people or events, or goes on. The node does when all that are at work wait."""
+    assert run.fan is not None
+    (run.fan.waiting.add if yes else run.fan.waiting.discard)(index)
+    _open_or_close(state, run, run.fan)
+
+
+def _open_or_close(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
+    if fan.active and len(fan.waiting) == fan.active:
+        state.open_to_people(run)
+    elif run.opened:
+        run.opened = False
+        state.open -= 1
 
 
 def due(state: ExecutionState, run: NodeRun, index: int) -> None:
@@ -107,8 +125,16 @@ def _tolerated(run: NodeRun, total: int) -> float:
     return most
 
 
+def _no_longer_waits(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
+    """An item that has ended, or waits for its next attempt, is not waited for by people."""
+    if fan.waiting:
+        fan.waiting = {index for index in fan.waiting if fan.runs[index].attempt is not None}
+        _open_or_close(state, run, fan)
+
+
 def _leave(state: ExecutionState, run: NodeRun, fan: Fan) -> None:
     fan.active -= 1
+    _no_longer_waits(state, run, fan)
     resting = fan.active == 0 and not fan.ready
     if resting and (fan.stopped or fan.next >= len(fan.items)) and not any(item.state == "retrying" for item in fan.runs):
         _conclude(state, run, fan)

@@ -194,7 +194,8 @@ class Simulator:
             for decision in decide(state, fact)[1].decisions:
                 if isinstance(decision, StartTask):
                     self._start(decision)
-                elif isinstance(decision, SetTimer):
+                elif isinstance(decision, SetTimer) and not decision.timer.startswith("remind:"):
+                    # Reminders come for as long as nobody decides: in virtual time that is for ever.
                     self._due[decision.timer] = timer = TimerFired(decision.at, decision.timer)
                     self.send(timer)
                 elif isinstance(decision, CancelTimer):

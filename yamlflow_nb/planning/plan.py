@@ -12,6 +12,7 @@ from yamlflow_nb.domain.pool import DEFAULT_POOL, Demand, amount
 from yamlflow_nb.domain.task_definition import TaskDefinition, TaskType
 from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.language.derivation import starts_of
+from yamlflow_nb.language.durations import parse_duration
 from yamlflow_nb.language.reachability import finally_nodes_of
 from yamlflow_nb.planning.network import NetworkBuilder, holding_facts
 
@@ -108,7 +109,7 @@ def _planned(
         inputs=task.inputs if task is not None else None,
         retry=setting("retry") or _NO_RETRY,
         timeout=setting("timeout") or None,
-        wait_timeout=(setting("waitTimeout") or None) if task_type is not None and task_type.waits else None,
+        wait_timeout=(setting("waitTimeout") or None) if task_type is not None and task_type.waits in ("person", "event") else None,
         on_failure=setting("onFailure") or "continue",
         always=bool(setting("always")),
         max_parallel=setting("maxParallel"),
@@ -124,6 +125,7 @@ def _planned(
         on_reject=fields.get("onReject") or "fail",
         on_timeout=fields.get("onTimeout") or "fail",
         holds=holding_facts(held, ids) if held else (),
+        remind=parse_duration(fields["remind"]) if definition.notifications and fields.get("remind") else None,
     )
 
 

@@ -31,8 +31,9 @@ def written_out(plan: ExecutionPlan) -> dict[str, Any]:
     document.update(_given(definition, ("version", "title", "description")))
     if definition.inputVariables:
         document["inputVariables"] = {name: _input(declared) for name, declared in definition.inputVariables.items()}
-    if definition.taskDefinitions:
-        document["taskDefinitions"] = {name: _task(plan, task) for name, task in definition.taskDefinitions.items()}
+    tasks = {name: task for name, task in definition.taskDefinitions.items() if definition.holds_task(name)}
+    if tasks:
+        document["taskDefinitions"] = {name: _task(plan, task) for name, task in tasks.items()}
     document["nodes"] = [_node(plan, planned) for planned in plan.nodes]
     if definition.outputs:
         document["outputs"] = dict(definition.outputs)
@@ -170,7 +171,7 @@ def as_yaml(plan: ExecutionPlan) -> str:
     by_node: dict[str, list[str]] = {}
     for note in notes(plan):
         by_node.setdefault(note.node, []).append(note.text)
-    text: str = yaml.dump(written_out(plan), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml_text(written_out(plan))
     lines: list[str] = []
     ids = iter([planned.id for planned in plan.nodes])
     for line in text.splitlines():
@@ -178,6 +179,12 @@ def as_yaml(plan: ExecutionPlan) -> str:
             lines += [f"# {text}" for text in by_node.get(name, ())]
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """Plain data as YAML that is read back as it was."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 class _Dumper(yaml.SafeDumper):

@@ -16,6 +16,8 @@ FITTING: dict[str, tuple[str, ...]] = {
     "retry": ("failed", "cancelled"),
     "retry completed": ("completed", "failed", "cancelled"),
     "answer": ("waiting", "interrupted", "running", "paused"),
+    "approve": (*LIVE, "interrupted"),
+    "reject": (*LIVE, "interrupted"),
     "skip": (*LIVE, "interrupted"),
     "set-variable": ("paused",),
     "event send": (*LIVE, "interrupted"),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from yamlflow_nb.domain.approval import Asked, Refusal
 from yamlflow_nb.domain.diagnostic import DefinitionError
-from yamlflow_nb.domain.event import CustomEventSent, Fact, RetryRequested, Started, TakenOver
+from yamlflow_nb.domain.event import ApprovalDecided, CustomEventSent, Fact, RetryRequested, Started, TakenOver
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
+from yamlflow_nb.domain.notice import Notice
 from yamlflow_nb.domain.ports.leases import Standing
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
-from yamlflow_nb.domain.ports.requests import APPLIED, Request
+from yamlflow_nb.domain.ports.requests import APPLIED, MOVED_ON, Request
 from yamlflow_nb.domain.store_error import StoreError, UnreadableRecord
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import host_of, told
@@ -28,18 +31,29 @@ from yamlflow_nb.orchestration.execution_orchestrator import decide, new_executi
 from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.replay import Replay
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.deciding import as_data, error_of, refused_beside
 from yamlflow_nb.services.pipeline_service import PipelineService
 from yamlflow_nb.services.pipeline_source import PipelineSource
+
+try:
+    import pwd
+except ImportError:  # Windows
+    pwd = None  # type: ignore[assignment]
 
 ANSWER_SECONDS = 5.0
 """How long whoever asks another process waits for its answer."""
 QUARANTINED = "quarantined"
+MOST_LOADS = 3
+"""How many processes may die of an execution before they have moved it; then it is set aside."""
 
 
 class Desk:
     """Knows who drives an execution, and how to reach them."""
 
-    def __init__(self, loop: KernelLoop, repository: Repository, pipelines: PipelineService) -> None:
+    def __init__(
+        self, loop: KernelLoop, repository: Repository, pipelines: PipelineService, render: Callable[[Any], str] = str
+    ) -> None:
+        self._render = render
         self._loop = loop
         self._repository = repository
         self._pipelines = pipelines
@@ -63,6 +77,12 @@ class Desk:
         standing = self._repository.standing(execution_id)
         return (status, reason) if standing is None else self._as_seen(standing, status, reason)
 
+    def stored(self, execution_id: str) -> tuple[bool, str, str | None]:
+        """Whether an execution has ended, its status and its reason, as the store has them now."""
+        standing = self._repository.standing(execution_id)
+        assert standing is not None, "whoever holds it has seen it in the store"
+        return standing.has_ended, standing.status, standing.reason
+
     def as_seen(self, record: ExecutionRecord) -> ExecutionRecord:
         """A record with the status that others see."""
         standing = Standing(record.status, record.reason, record.owner, record.epoch, record.expires_at, 0)
@@ -76,6 +96,10 @@ class Desk:
             return "paused", QUARANTINED
         waits = standing.owner is None and standing.reason == WORKER
         return (status, reason) if waits or self._loop.tenure.is_driven(standing) else ("interrupted", reason)
+
+    def children(self, execution_id: str) -> list[ExecutionRecord]:
+        """What the nodes of an execution have started, as others see it."""
+        return [self.as_seen(record) for record in self._repository.children(execution_id)]
 
     # --- commands --------------------------------------------------------------------------------------------------
 
@@ -97,6 +121,57 @@ class Desk:
             self._loop.bell.ring(standing.ring)
         self._await_answer(request, standing)
 
+    def decide(self, run: Run, fact: ApprovalDecided) -> bool:
+        """Hand in a decision on an approval. True: it was taken in. False: nobody drives the execution; it is kept in the store,
+        and the next owner takes it in. Raises ``CommandError``: YF740 to YF745 it does not count, YF724 no answer yet."""
+        name, request = run.id, Request(fact.id, run.id, fact)
+        here = self._loop.run(name)
+        if here is not None:
+            refused = self._loop.tell(name, fact, ANSWER_SECONDS)
+            if refused is not None:
+                raise error_of(refused)
+            with here.lock:
+                if any(vote.id == fact.id for vote in here.state.votes.get(fact.attempt, ())) and not (here.lost or here.held):
+                    return True
+            raise CommandError("YF724", f"the decision on `{fact.attempt.node}` is not in the store yet", f"yamlflow show {name}")
+        while True:
+            standing = self._repository.standing(name)
+            if standing is None or standing.has_ended:
+                raise ended(name, standing.status if standing else None)
+            if self._loop.tenure.is_driven(standing):
+                self._repository.ask(request)
+                return self._rung(request, standing)
+            why = self._repository.ask_nobody(request, standing.epoch, lambda waiting: self._refused_beside(name, waiting, fact))
+            if why is None:
+                crash_point("request-written")
+                now = self._repository.standing(name)
+                return now is not None and self._loop.tenure.is_driven(now) and self._rung(request, now)
+            if why != MOVED_ON:
+                raise error_of(Refusal.from_text(why) or Refusal("YF702", why))
+
+    def _rung(self, request: Request, standing: Standing) -> bool:
+        """Ring the owner and wait for what it says; False where it is gone, and the request waits for the next."""
+        crash_point("request-written")
+        if self._loop.bell is not None:
+            self._loop.bell.ring(standing.ring)
+        return self._await_answer(request, standing, keep=True)
+
+    def _refused_beside(self, execution_id: str, waiting: Sequence[Request], fact: ApprovalDecided) -> str | None:
+        record = self._repository.execution(execution_id)
+        assert record is not None
+        decisions = [one.fact for one in waiting if isinstance(one.fact, ApprovalDecided)]
+        return refused_beside(self.follow(record).run.state, decisions, fact)
+
+    def notices(self, execution_id: str) -> list[Notice]:
+        """What was told of an execution to people, and what became of it."""
+        return self._repository.notices(execution_id)
+
+    def decisions_waiting(self, execution_id: str) -> list[ApprovalDecided]:
+        """Decisions that were given while nobody drove the execution."""
+        if self._loop.run(execution_id) is not None:
+            return []
+        return [one.fact for one in self._repository.waiting_requests(execution_id) if isinstance(one.fact, ApprovalDecided)]
+
     def keep_for_later(self, execution_id: str, fact: Fact) -> None:
         """Let a fact lie in the store until somebody goes on with an execution that nobody drives now."""
         self._repository.ask(Request(_request_id(execution_id, fact), execution_id, fact))
@@ -105,20 +180,31 @@ class Desk:
         if standing is not None and self._loop.bell is not None and self._loop.tenure.is_driven(standing):
             self._loop.bell.ring(standing.ring)  # somebody has begun to drive it between the look and the writing
 
-    def _await_answer(self, request: Request, asked: Standing) -> None:
+    def _await_answer(self, request: Request, asked: Standing, keep: bool = False) -> bool:
+        """True when it was carried out. ``keep``: where nobody is there any more the request stays, for the next owner: False."""
         until, pause = time.monotonic() + ANSWER_SECONDS, 0.002
         while True:
             answer = self._repository.answer(request.id)
             if answer == APPLIED:
-                return
+                return True
+            refused = Refusal.from_text(answer) if answer is not None else None
+            if refused is not None:
+                raise error_of(refused)
             if answer is not None:
                 raise CommandError("YF702", f"`{request.execution_id}`: {answer}")
             if time.monotonic() > until:
                 owner = told(asked.owner)
                 raise CommandError("YF724", f"{owner} was asked, and has not answered yet", "it does when it comes to it")
-            self._raise_if_alone(request)
+            if not keep:
+                self._raise_if_alone(request)
+            elif not self._is_driven(request.execution_id):
+                return self._repository.answer(request.id) == APPLIED
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
+
+    def _is_driven(self, execution_id: str) -> bool:
+        standing = self._repository.standing(execution_id)
+        return standing is not None and self._loop.tenure.is_driven(standing)
 
     def _raise_if_alone(self, request: Request) -> None:
         """The owner may have ended, or died, since it was asked. A request to nobody is withdrawn."""
@@ -132,6 +218,24 @@ class Desk:
         if standing.has_ended:
             raise ended(request.execution_id, standing.status)
         raise interrupted(request.execution_id)
+
+    def message_of(self, asked: Asked) -> str:
+        """The text of an approval. Raises ``CommandError`` (YF747) for one that cannot be made: nobody approves what
+        they cannot see."""
+        if not isinstance(asked.message, Mapping):
+            return asked.message or ""
+        try:
+            return self._render(asked.message)
+        except ValueError as error:
+            raise CommandError("YF747", f"the message of `{asked.node}` cannot be shown: {error}") from None
+
+    def readable(self, asked: Asked) -> dict[str, Any]:
+        """What is asked as plain data, its text made."""
+        try:
+            text = self.message_of(asked)
+        except CommandError as error:
+            text = str(error.diagnostics[0].message)
+        return as_data(asked, self.decisions_waiting(asked.execution_id)) | {"message": text}
 
     # --- going on --------------------------------------------------------------------------------------------------
 
@@ -170,6 +274,10 @@ class Desk:
         record, standing = self._repository.execution(execution_id), self._repository.standing(execution_id)
         if record is None or standing is None:
             raise CommandError("YF701", f"there is no execution `{execution_id}`")
+        if standing.loads >= MOST_LOADS and not force and not self._loop.tenure.is_driven(standing):
+            error = set_aside(execution_id, f"{standing.loads} processes in a row ended while they loaded it")
+            self._set_aside(execution_id, error)
+            raise error
         if standing.reason == QUARANTINED and not force:
             raise set_aside(execution_id, self._repository.why_set_aside(execution_id))
         tenure = self._loop.tenure
@@ -220,12 +328,12 @@ class Desk:
         """The plan of the definition with which it was started, whatever has become of the file since."""
         source = PipelineSource(record.definition, record.source_name, Path(record.folder))
         try:
-            definition = self._pipelines.load_source(source, with_files=False)
+            plan = self._pipelines.stored_plan(source, record.pins)
         except DefinitionError as error:
             raise UnreadableRecord(f"`{record.id}`: its stored definition cannot be read: {error}") from error
-        if record.definition_hash not in ("", definition.content_hash):
+        if record.definition_hash not in ("", plan.definition.content_hash):
             raise UnreadableRecord(f"`{record.id}`: the stored definition is not the one it was started with")
-        return self._pipelines.plan(definition)
+        return plan
 
     def why_set_aside(self, execution_id: str) -> str | None:
         """Why it was set aside; None where it was not, or nobody wrote it down."""
@@ -285,8 +393,12 @@ def source_changed(record: ExecutionRecord) -> bool:
 
 
 def user() -> str:
-    """Who asks, as the machine names them."""
+    """Who asks, as the machine knows them: the user of JupyterHub, else the owner of this process. What LOGNAME and USER say
+    does not count: anybody may set these."""
+    hub = os.environ.get("JUPYTERHUB_USER")
+    if hub:
+        return hub
     try:
-        return getpass.getuser()
+        return pwd.getpwuid(os.geteuid()).pw_name if pwd is not None else getpass.getuser()
     except (KeyError, OSError):  # a container without a name for its user
         return "unknown"

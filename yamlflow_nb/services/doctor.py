@@ -38,7 +38,7 @@ class Doctor:
 
     def findings(self) -> list[Finding]:
         """Everything, in the order in which it matters."""
-        machine = (_python, _sqlite, self._place, self._opens, _kernels, _extras)
+        machine = (_python, _sqlite, self._place, self._opens, _kernels, spark_finding, _extras)
         return [finding for part in (*machine, self._project, self._plugins) for finding in _guarded(part)]
 
     def _plugins(self) -> Iterator[Finding]:
@@ -91,6 +91,14 @@ class Doctor:
             return
         states = ", ".join(f"{count} {status}" for status, count in found["executions"].items()) or "none yet"
         yield Finding("executions", "ok", states)
+        count, broken = service.verify()
+        if broken:
+            more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+            yield Finding(
+                "decisions", "wrong", broken[0] + more, "yamlflow store verify tells all; a backup from before shows what was"
+            )
+        elif count:
+            yield Finding("decisions", "ok", f"{count} of people, none changed since")
 
     # --- the project -----------------------------------------------------------------------------------------------
 
@@ -111,7 +119,8 @@ class Doctor:
         if not found:
             yield Finding("configuration", "ok", f"none for {project}, and none is needed: yamlflow init shows one")
             return
-        yield Finding("configuration", "ok", f"{project}; connections: {', '.join(connections) or 'none'}")
+        told = f"connections: {', '.join(connections) or 'none'}; notifiers: {', '.join(settings.notifiers(here)) or 'none'}"
+        yield Finding("configuration", "ok", f"{project}; {told}")
         if unknown:
             todo = "set what [secrets] of yamlflow.toml names"
             yield Finding("secrets", "warning", f"without a value here: {', '.join(unknown)}", todo)
@@ -151,6 +160,20 @@ def _kernels() -> Iterator[Finding]:
         yield Finding("kernels", "ok", ", ".join(sorted(found)))
     else:
         yield Finding("kernels", "warning", "no Jupyter kernel is installed: notebook nodes cannot run", "pip install ipykernel")
+
+
+def spark_finding() -> Iterator[Finding]:
+    """Whether Spark can run here. Nothing is said where it is not installed: the extras tell that."""
+    from yamlflow_nb.executors.spark.java import OLDEST, find_java
+
+    if not _is_installed("pyspark"):
+        return
+    java = find_java()
+    if java is None:
+        todo = 'pip install "yamlflow_nb[spark]" brings one, or set JAVA_HOME'
+        yield Finding("Spark", "warning", f"no Java {OLDEST} or newer", todo)
+    else:
+        yield Finding("Spark", "ok", f"pyspark {version('pyspark')} on Java {java.version} ({java.origin})")
 
 
 def _extras() -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ from yamlflow_nb.domain.event import (
     SkipRequested,
     VariableSet,
 )
+from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.loop.resume import Follower
 from yamlflow_nb.loop.run import Run
@@ -29,15 +32,19 @@ from yamlflow_nb.orchestration.place import REASON as QUEUED
 from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.approvable import Approvable
 from yamlflow_nb.services.command_error import CommandError
+from yamlflow_nb.services.deciding import open_approvals
 from yamlflow_nb.services.desk import QUARANTINED, Desk, ended, interrupted, set_aside, source_changed, user
 from yamlflow_nb.services.edges import edges
 from yamlflow_nb.services.fitting_command import check_retry, check_skip, checked_value
 from yamlflow_nb.services.node_view import Nodes, NodeView
 from yamlflow_nb.services.run_text import as_text, one_line
-from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at
+from yamlflow_nb.services.snapshot import brief, finished_at, short, snapshot, started_at, with_children
 
 _EVENT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_STILL = 0.02
+"""Seconds that whoever looks waits for a turn to be written; one that takes longer waits for its store."""
 _AWAKE = 1.0
 """Seconds after which whoever waits looks up, so that an interrupt is noticed for certain."""
 _LOOK_AGAIN = 0.25
@@ -46,7 +53,7 @@ _ALONE = 2.0
 """Seconds without an owner after which whoever waits is told."""
 
 
-class Execution:
+class Execution(Approvable):
     """One execution, live: what it says is what the store holds now.
 
     ``execution.wait()`` and ``await execution`` return it when it has ended. One that another process drives is read from the
@@ -57,6 +64,7 @@ class Execution:
         self._run = run
         self._desk = desk
         self._follower = follower
+        self._stored: Follower | None = None
         self._alone_since: float | None = None
         self._edges: list[tuple[str, str]] | None = None
 
@@ -67,6 +75,25 @@ class Execution:
         elif self._follower is not None and not self._run.is_over:
             self._follower.look()
         return self._run
+
+    @contextmanager
+    def _held_still(self) -> Iterator[Run]:
+        """The run, which does not move meanwhile. While this process is long in writing a turn of it, the store is looked at
+        instead, as if another process drove it: what is decided and not written is shown to nobody, and nobody waits for a disk."""
+        run = self._current()
+        if run.lock.acquire(timeout=_STILL):
+            try:
+                yield run
+            finally:
+                run.lock.release()
+            return
+        if self._stored is None:
+            self._stored = self._desk.follow(run.record)
+        self._stored.look()
+        stored = self._stored.run
+        stored.progress, stored.lost = run.progress, run.lost
+        with stored.lock:
+            yield stored
 
     # --- what it is ------------------------------------------------------------------------------------------------
 
@@ -90,15 +117,23 @@ class Execution:
 
     def _standing(self) -> tuple[str, str | None]:
         run = self._current()
-        with run.lock:
-            ended, status, reason = run.state.ended, run.state.status, run.state.reason
+        if run.lock.acquire(timeout=_STILL):
+            has_ended, status, reason = run.state.ended is not None, run.state.status, run.state.reason
+            run.lock.release()
+        else:
+            has_ended, status, reason = self._desk.stored(run.id)
         if run.held is not None:
             return "paused", run.held
         if run.lost is not None:
             return "interrupted", None  # what it holds in memory may not be in the store
-        if ended is not None:
+        if has_ended:
             return status, reason
         return self._desk.seen(run.id, status, reason) if self._follower is not None else (status, reason)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over, as far as the store says."""
+        return self.status in TERMINAL_STATUS
 
     @property
     def is_given_up(self) -> bool:
@@ -108,6 +143,16 @@ class Execution:
     def is_behind(self, record: ExecutionRecord) -> bool:
         """Whether another process has opened a further round of what this handle saw end."""
         return self._run.is_over and record.round > self._run.state.round
+
+    @property
+    def children(self) -> list[ExecutionRecord]:
+        """The executions that its nodes have started, oldest first: ``parent_node`` says which node, ``status`` how each stands."""
+        return self._desk.children(self.id) if any(node.type == "subpipeline" for node in self._run.plan.nodes) else []
+
+    @property
+    def parent_id(self) -> str | None:
+        """The execution of which this one is a node."""
+        return self._run.record.parent_id
 
     @property
     def source_changed(self) -> bool:
@@ -134,50 +179,43 @@ class Execution:
 
     @property
     def nodes(self) -> Nodes:
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             return Nodes({node.planned.id: NodeView.of(node) for node in run.state.order})
 
     @property
     def outputs(self) -> dict[str, Any]:
         """The pipeline's outputs; empty until it has ended."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             return dict(run.state.outputs)
 
     @property
     def variables(self) -> dict[str, Any]:
         """Every value under its full name: ``extract.row_count``, ``pipeline.input.month``."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             scopes = run.state.variables.scopes
             return {f"{scope}.{name}": value for scope, values in scopes.items() for name, value in values.items()}
 
     @property
     def events(self) -> list[StoredEvent]:
         """The history, in commit order."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             return list(run.state.log.rows)
 
     @property
     def error(self) -> Diagnostic | None:
         """Why it failed: the first failed node's error, or the pipeline's own."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             return run.state.error
 
     @property
     def waiting_for(self) -> list[str]:
         """The approvals (by node) and events (``custom.go``) that are outstanding."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             return outstanding(run.state)
 
     def why(self, node: str) -> str:
         """Why a node started, did not start or still waits. Raises ``CommandError`` (YF704) for an unknown one."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             if node not in run.state.nodes:
                 raise CommandError("YF704", f"`{run.id}` has no node `{node}`", f"nodes: {', '.join(run.state.nodes)}")
             return "\n".join(one_line(line) for line in why(run.state, node).split("\n"))
@@ -185,10 +223,18 @@ class Execution:
     def snapshot(self) -> dict[str, Any]:
         """The whole as plain data, for views."""
         status, reason = self._standing()
-        with self._run.lock:
+        with self._held_still() as run:
             told = {"status": status, "reason": reason, "source_changed": self.source_changed, "edges": self.edges}
             told["set_aside"] = self._desk.why_set_aside(self.id) if reason == QUARANTINED else None
-            return snapshot(self._run) | told
+            shown = with_children(snapshot(run) | told, self.children)
+            asked = open_approvals(run.state)
+        notices = [_told(notice) for notice in self.notices] if self._run.plan.definition.notifications else []
+        return shown | {"approvals": [self._desk.readable(one) for one in asked], "notifications": notices}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was told of it to people (``notifications``), and what became of the sending."""
+        return self._desk.notices(self.id)
 
     @property
     def edges(self) -> list[tuple[str, str]]:
@@ -200,8 +246,8 @@ class Execution:
     def brief(self) -> dict[str, Any]:
         """What a live view draws many times: states, times and progress, without reasons and values."""
         status, reason = self._standing()
-        with self._run.lock:
-            return brief(self._run, self._desk.now()) | {"status": status, "reason": reason}
+        with self._held_still() as run:
+            return brief(run, self._desk.now()) | {"status": status, "reason": reason}
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
@@ -239,7 +285,19 @@ class Execution:
         lost = self._run.lost
         if lost is not None:
             raise CommandError("YF706", f"`{self.id}` was given up: {lost}", "resume goes on with it") from lost
+        self._wait_for_children(self._run, until)
         return self
+
+    def _wait_for_children(self, run: Run, until: float | None) -> None:
+        """A child may outlive its parent, with its clean-up or by `onParentCancel: wait`: this process must not leave it. One that
+        only waits for people can be gone on with by anyone."""
+        for child, is_called_off in tuple(run.children.items()) if run.is_over else ():
+            while not child.is_over and (child.status == "running" or is_called_off()):
+                left = _AWAKE if until is None else until - time.monotonic()
+                if left <= 0:
+                    return
+                child.wait_for_change(child.version, min(_AWAKE, left))
+            self._wait_for_children(child, until)
 
     @property
     def _needs_somebody(self) -> bool:
@@ -370,9 +428,8 @@ class Execution:
         hung on them; the others keep their results. ``with_nodes`` are completed ones that run again too; ``failed_items``: of
         ``forEach`` nodes the items that failed, also where the node completed; ``take_over``: also of one that another machine
         drove. Raises ``CommandError`` YF704, YF732, YF727, YF725."""
-        run = self._current()
         fact = RetryRequested(self._desk.now(), nodes, tuple(with_nodes), failed_items, by or user())
-        with run.lock:
+        with self._held_still() as run:
             check_retry(run.state, fact)
         self._run = self._desk.take_over(self.id, by or user(), False, namespace, take_over, then=[fact])
         self._follower = None
@@ -381,16 +438,14 @@ class Execution:
     def skip(self, node: str, by: str | None = None, *, here: bool = False) -> Execution:
         """A pending node is left out; what waits for it sees it ``skipped``. ``here`` as for ``send_event``. Raises
         ``CommandError`` YF704, YF727."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             check_skip(run.state, node)
         return self._tell(SkipRequested(self._desk.now(), node, by or user()), here and self._only_waited)
 
     def set_variable(self, reference: str, value: Any, by: str | None = None) -> Execution:
         """Give a paused execution another value of an input (``pipeline.input.month``) or of an output (``extract.rows``). Raises
         ``CommandError`` YF728, ``InputError``."""
-        run = self._current()
-        with run.lock:
+        with self._held_still() as run:
             value = checked_value(run.state, reference, value)
         if self.status != "paused":
             raise CommandError("YF728", f"`{self.id}` is {self.status}: only a paused one is changed", f"yamlflow pause {self.id}")
@@ -443,6 +498,11 @@ class Execution:
         outputs = ", ".join(f"{name}={short(value)}" for name, value in self.outputs.items())
         reason = f" ({self.reason})" if self.reason else ""
         return f"Execution({self.id}, {self.status}{reason}; {states}{'; ' + outputs if outputs else ''})"
+
+
+def _told(notice: Notice) -> dict[str, Any]:
+    names = ("notifier", "kind", "node", "at", "state", "tries", "error", "sent_at")
+    return {name: getattr(notice, name) for name in names}
 
 
 def _named(node: str, error: Diagnostic) -> Diagnostic:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import secrets
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +13,7 @@ from yamlflow_nb.domain.event import PlaceGranted, Started
 from yamlflow_nb.domain.execution_plan import ExecutionPlan
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
 from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
+from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, NodeRecord, Repository
 from yamlflow_nb.domain.store_error import KeyTaken
 from yamlflow_nb.infrastructure.configuration import ConfigurationError
@@ -22,12 +21,14 @@ from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.orchestration.inputs import accepted_inputs
 from yamlflow_nb.orchestration.simulation import Script, Simulation
 from yamlflow_nb.services.attempt_log import LogRecord, attempt_log
-from yamlflow_nb.services.choosing import choose, matching
+from yamlflow_nb.services.child_executions import ChildExecutions
+from yamlflow_nb.services.choosing import FITTING, choose, matching
 from yamlflow_nb.services.command_error import CommandError
 from yamlflow_nb.services.desk import Desk, user
 from yamlflow_nb.services.execution import Execution
+from yamlflow_nb.services.new_execution import first_fact, new_id, new_record
 from yamlflow_nb.services.pipeline_service import PipelineService
-from yamlflow_nb.services.pipeline_source import PipelineSource, Source, project_of, read_source, this_project
+from yamlflow_nb.services.pipeline_source import Source, this_project
 
 _NEWEST = 1000
 
@@ -35,12 +36,20 @@ _NEWEST = 1000
 class ExecutionService:
     """The executions of one store. Those that it starts are driven by its loop; others are read from the store."""
 
-    def __init__(self, loop: KernelLoop, repository: Repository, artifacts: ArtifactStore, pipelines: PipelineService) -> None:
+    def __init__(
+        self,
+        loop: KernelLoop,
+        repository: Repository,
+        artifacts: ArtifactStore,
+        pipelines: PipelineService,
+        render: Callable[[Any], str] = str,
+    ) -> None:
         self._loop = loop
         self._repository = repository
         self._artifacts = artifacts
         self._pipelines = pipelines
-        self._desk = Desk(loop, repository, pipelines)
+        self._desk = Desk(loop, repository, pipelines, render)
+        self.children = ChildExecutions(loop, repository, self._desk, pipelines)
         self._handles: weakref.WeakValueDictionary[str, Execution] = weakref.WeakValueDictionary()
 
     # --- start -----------------------------------------------------------------------------------------------------
@@ -65,7 +74,7 @@ class ExecutionService:
         execution that was started under it. ``where="worker"``: not this process drives it, but the next ``yamlflow worker`` on
         this store, so that it outlives this one. Raises ``DefinitionError``, ``InputError``, ``CommandError`` (YF721).
         """
-        text = read_source(source, name, folder)
+        text = self._pipelines.source(source, name, folder)
         definition = source if isinstance(source, PipelineDefinition) else self._pipelines.load_source(text)
         values = accepted_inputs(definition, inputs or {})
         if idempotency_key is not None and self._repository.started_under(idempotency_key) is not None:
@@ -73,10 +82,10 @@ class ExecutionService:
         plan = self._pipelines.plan(definition)
         self._check_pools(plan, text.folder)
         now = self._loop.now()
-        record = self._record(definition, text, values, now, initiator or user())
+        record = new_record(new_id(now), definition, text, values, now, initiator or user())
         record.idempotency_key = idempotency_key
-        held: Literal["", "concurrency"] = "" if definition.concurrency is None else "concurrency"
-        started = Started(now, values, _system(record, definition, now), held)
+        record.pins = self._pipelines.pins(definition)
+        started = first_fact(record, definition)
         try:
             if where == "worker":
                 return self._left_to_worker(record, plan, started, wait)
@@ -110,26 +119,6 @@ class ExecutionService:
         if problem is not None:
             raise CommandError("YF738", *problem)
 
-    @staticmethod
-    def _record(
-        definition: PipelineDefinition, text: PipelineSource, values: Mapping[str, Any], now: float, initiator: str
-    ) -> ExecutionRecord:
-        return ExecutionRecord(
-            id=_new_id(now),
-            pipeline=definition.name,
-            version=definition.version,
-            definition_hash=definition.content_hash,
-            definition=text.text if isinstance(text.text, str) else text.text.decode("utf-8-sig"),
-            source_name=text.name,
-            folder=str(text.folder),
-            project=str(project_of(text.folder)),
-            inputs=values,
-            status="running",
-            reason=None,
-            initiator=initiator,
-            created_at=now,
-        )
-
     # --- look ------------------------------------------------------------------------------------------------------
 
     def get(self, execution_id: str | None = None) -> Execution:
@@ -148,9 +137,14 @@ class ExecutionService:
         follower = self._desk.follow(record)
         return Execution(follower.run, self._desk, follower)
 
-    def list(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
-        """The newest executions, newest first; of one project, or of all."""
-        return [self._desk.as_seen(record) for record in self._repository.executions(project, limit)]
+    def list(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
+        """The newest executions, newest first; of one project, or of all; ``with_children``: also those that nodes started."""
+        records = self._repository.executions(project, limit, with_children=with_children)
+        return [self._desk.as_seen(record) for record in records]
+
+    def children_of(self, execution_id: str) -> Sequence[ExecutionRecord]:
+        """The executions that nodes of one have started, oldest first."""
+        return self._desk.children(execution_id)
 
     def of_this_project(self, limit: int = 50) -> Sequence[ExecutionRecord]:
         """The newest executions of the project in whose folder this process works."""
@@ -190,13 +184,18 @@ class ExecutionService:
         record = self._repository.execution(execution_id)
         if record is not None:
             return record
-        near = [found for found in self._repository.executions(None, _NEWEST) if execution_id and found.id.startswith(execution_id)]
+        near = self._begin_with(execution_id, False) or self._begin_with(execution_id, True)
         if len(near) == 1:
             return near[0]
         if near:
             shown = ", ".join(found.id for found in near[:5])
             raise CommandError("YF701", f"several executions begin with `{execution_id}`: {shown}", "give more of the id")
         raise CommandError("YF701", f"there is no execution `{execution_id}`", "yamlflow list shows them")
+
+    def _begin_with(self, beginning: str, with_children: bool) -> Sequence[ExecutionRecord]:
+        """The id of a child begins with its parent's, so that the parent is meant where both could be."""
+        found = self._repository.executions(None, _NEWEST, with_children=with_children) if beginning else []
+        return [record for record in found if record.id.startswith(beginning)]
 
     # --- tell ------------------------------------------------------------------------------------------------------
 
@@ -207,7 +206,8 @@ class ExecutionService:
 
     def all_meant(self, pipeline: str, where: Mapping[str, Any]) -> Sequence[Execution]:
         """Every execution of a pipeline that has not ended and was started with these inputs. Raises ``CommandError`` (YF732)."""
-        return [self.get(name) for name in matching(self._newest(True), pipeline, where)]
+        records = self.list(None, _NEWEST, with_children=True)
+        return [self.get(name) for name in matching(records, pipeline, where)]
 
     def _newest(self, everywhere: bool) -> Sequence[ExecutionRecord]:
         return self.list(None, _NEWEST) if everywhere else self.of_this_project(_NEWEST)
@@ -225,6 +225,35 @@ class ExecutionService:
     ) -> Execution:
         """Open the next round, in this process."""
         return self.meant("retry", execution_id).retry(*nodes, with_nodes=with_nodes, failed_items=failed_items)
+
+    def asking(self, node: str | None = None, execution_id: str | None = None) -> Execution:
+        """The execution whose approval is meant: the one named, else the only one that asks (for this node). Raises
+        ``CommandError``: YF740 none asks, YF726 several do."""
+        if execution_id is not None:
+            return self.get(execution_id)
+        found = list(self._waiting_for_people(this_project()) or self._waiting_for_people(None))
+        found = [one for one in found if node is None or any(asked.node == node for asked in one.approvals)]
+        if len(found) == 1:
+            return found[0]
+        newest = None if found or node is None else next(iter(self.of_this_project(1)), None)
+        if newest is not None and node in self.get(newest.id).nodes:
+            return self.get(newest.id)  # which says what became of it
+        if not found:
+            told = "no approval waits" if node is None else f"no approval `{node}` waits"
+            raise CommandError("YF740", told, "yamlflow list shows what runs; name the execution that you mean")
+        lines = [f"  {one.id}  {one.pipeline}: {', '.join(dict.fromkeys(asked.node for asked in one.approvals))}" for one in found]
+        raise CommandError("YF726", "\n".join(["several executions ask:", *lines]), "name one: its id, or the beginning of it")
+
+    def _waiting_for_people(self, project: str | None) -> Sequence[Execution]:
+        """Those that have not ended and ask somebody something. Only what has an approval is read back."""
+        records = [one for one in self.list(project, _NEWEST) if one.status in FITTING["approve"] and "approval" in one.definition]
+        return [one for one in (self.get(record.id) for record in records) if one.approvals]
+
+    def approvals(self, everyone: bool = False, project: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """What waits for a decision of the user of this process; ``everyone``: of anybody. Newest executions first."""
+        by = user()
+        asked = [one for execution in self._waiting_for_people(project) for one in execution.approvals]
+        return [self._desk.readable(one) for one in asked if everyone or one.may_decide(by)]
 
     def skip(self, node: str, execution_id: str | None = None, *, here: bool = False) -> Execution:
         """Leave a pending node out."""
@@ -262,8 +291,18 @@ class ExecutionService:
         key: str | None = None,
         here: bool = False,
     ) -> Execution:
-        """``custom.<name>`` happened."""
-        return self.meant("event send", execution_id).send_event(name, payload, user(), key=key, here=here)
+        """``custom.<name>`` happened. Without an id: in the one that is meant, or in its child where that alone waits for it."""
+        meant = self.meant("event send", execution_id)
+        if execution_id is None:
+            meant = self._who_awaits(meant, f"custom.{name.removeprefix('custom.')}") or meant
+        return meant.send_event(name, payload, user(), key=key, here=here)
+
+    def _who_awaits(self, execution: Execution, event: str) -> Execution | None:
+        """An execution, or the first of its children, that waits for an event."""
+        if event in execution.waiting_for:
+            return execution
+        waiting = (self.get(child.id) for child in execution.children if child.status not in TERMINAL_STATUS)
+        return next((found for child in waiting if (found := self._who_awaits(child, event)) is not None), None)
 
     def send_event_to_all(
         self,
@@ -302,17 +341,3 @@ _OVER = frozenset({"completed", "failed", "skipped", "cancelled", "interrupted",
 def _is_over(execution: Execution, node: str | None) -> bool:
     """Whether nothing more will be said for a node (for any, without one) as things stand."""
     return execution.status in _OVER or (node is not None and execution.nodes[node].state in _OVER)
-
-
-def _system(record: ExecutionRecord, definition: PipelineDefinition, now: float) -> dict[str, Any]:
-    """The ``system.*`` names of an execution."""
-    moment = dt.datetime.fromtimestamp(now, dt.timezone.utc)
-    return {
-        "execution_id": record.id, "pipeline": definition.name, "version": definition.version, "initiator": record.initiator,
-        "workdir": record.folder, "started_at": moment, "scheduled_for": moment,
-    }  # fmt: skip
-
-
-def _new_id(now: float) -> str:
-    """Begins with the time, so that ids sort as executions began: ``20250131-153012-7f3a9c``."""
-    return f"{dt.datetime.fromtimestamp(now, dt.timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yamlflow_nb.domain.diagnostic import DefinitionError, Diagnostic, errors
 from yamlflow_nb.domain.pipeline_definition import PipelineDefinition
+from yamlflow_nb.domain.ports.catalogue import Catalogue, Kind, Published, reference_of
 from yamlflow_nb.domain.task_definition import TaskType
+from yamlflow_nb.language.checks.child_pipeline import is_file
+from yamlflow_nb.services.packages import Lasting, pinned_packages
 from yamlflow_nb.services.pipeline_source import PipelineSource, Source, read_source
+from yamlflow_nb.services.published import PublishedDefinitions, newest, pin_name, pipeline_to_publish, versionless
 
 if TYPE_CHECKING:
     from yamlflow_nb.domain.execution_plan import ExecutionPlan
@@ -20,10 +26,14 @@ _MOST_PASSES = 20
 
 
 class PipelineService:
-    """Everything about definitions; nothing here starts or stores anything."""
+    """Everything about definitions: checked, written out, published, found again. Nothing here starts anything.
 
-    def __init__(self, task_types: Mapping[str, TaskType]) -> None:
+    ``catalogue`` gives where versions are kept, or None where there is no store: then nothing is known of what was published.
+    """
+
+    def __init__(self, task_types: Mapping[str, TaskType], catalogue: Callable[[], Catalogue | None] = lambda: None) -> None:
         self._task_types = task_types
+        self.shelf = PublishedDefinitions(catalogue)
 
     def validate(self, text: str | bytes, name: str = "<text>", folder: str | Path | None = None) -> list[Diagnostic]:
         """What is wrong with a text, in the order of places; never raises. With ``folder``, child pipelines are read there."""
@@ -31,9 +41,59 @@ class PipelineService:
             raise TypeError(f"validate takes the text of a document, str or bytes, not {type(text).__name__}")
         return self._read(text, name, None if folder is None else PipelineSource(text, name, Path(folder)))[1]
 
-    def source(self, given: Source) -> PipelineSource:
-        """The text behind a path or text, read but not looked at. Raises ``DefinitionError`` (YF705)."""
-        return read_source(given)
+    def source(self, given: Source, name: str | None = None, folder: str | Path | None = None) -> PipelineSource:
+        """The text behind a path or text, or of what was published (``score@1.2.0``, or ``score`` where there is no such file);
+        read but not looked at. Raises ``DefinitionError`` (YF705), ``CommandError`` (YF752)."""
+        if not isinstance(given, PipelineDefinition) and name is None:
+            written = os.fspath(given)
+            meant = reference_of(written)
+            is_one = meant is not None and not Path(written).exists()
+            if is_one and ("@" in written or self.shelf.find("pipeline", written) is not None):
+                return self.shelf.source(written)
+        return read_source(given, name, folder)
+
+    def create(self, source: Source) -> PipelineDefinition:
+        """A definition of YAML, checked with all that it names; nothing is stored until it is published or started."""
+        return self.load(source)
+
+    def publish(self, source: Source, by: str) -> tuple[Published, bool]:
+        """Put a pipeline on the shelf under its name and version, for good: what is there now, and whether it is new. Raises
+        ``DefinitionError`` (also YF750: no version), ``CommandError`` (YF751: the version has other content)."""
+        text = self.source(source)
+        return self.shelf.put(pipeline_to_publish(self.load_source(text), text, self.shelf, by, time.time()))
+
+    def with_version(self, source: PipelineSource) -> str:
+        """The text with a version that is free, where it has none. Raises ``DefinitionError``."""
+        from yamlflow_nb.language.fixes import apply_fixes
+
+        text = source.text if isinstance(source.text, str) else source.text.decode("utf-8-sig")
+        definition = self.load_source(source)
+        return text if definition.version is not None else apply_fixes(text, versionless(definition, self.shelf).diagnostics)
+
+    def get(self, reference: str) -> PipelineDefinition:
+        """The definition behind ``name@version``; of a bare name the newest. Raises ``CommandError`` (YF752)."""
+        return self.load_source(self.shelf.source(reference))
+
+    def newest(self) -> Sequence[Published]:
+        """The newest version of each pipeline, by name."""
+        return newest(self.shelf.all_of("pipeline"))
+
+    def versions(self, name: str) -> Sequence[Published]:
+        """All versions of one, the newest first. Raises ``CommandError`` (YF752)."""
+        return self.shelf.versions("pipeline", name)
+
+    def published_source(self, reference: str, pins: Mapping[str, str]) -> PipelineSource:
+        """The text of a published pipeline as an execution with these pins means it. Raises ``CommandError`` (YF752)."""
+        return self.shelf.pinned(pins).source(reference)
+
+    def pins(self, definition: PipelineDefinition) -> dict[str, str]:
+        """The versions that names without one stand for now: an execution keeps to them."""
+        found: dict[str, str] = {}
+        for kind, reference in _bare(definition):
+            published = self.shelf.find(kind, reference)
+            if published is not None:
+                found[pin_name(kind, reference)] = published.version
+        return found | pinned_packages(definition, self._task_types)
 
     def fix(self, text: str, name: str = "<text>") -> str:
         """The text with every fix applied that one edit settles, again until none is left."""
@@ -53,11 +113,15 @@ class PipelineService:
         """The definition of a source: text, path or definition. Raises ``DefinitionError`` with all that is wrong."""
         if isinstance(source, PipelineDefinition):
             return source
-        return self.load_source(read_source(source, name, folder))
+        return self.load_source(self.source(source, name, folder))
 
-    def load_source(self, source: PipelineSource, with_files: bool = True) -> PipelineDefinition:
-        """The definition of a text; ``with_files``: the child pipelines that it names are looked at too."""
-        definition, found = self._read(source.text, source.name, source if with_files else None)
+    def load_source(
+        self, source: PipelineSource, with_files: bool = True, pins: Mapping[str, str] | None = None
+    ) -> PipelineDefinition:
+        """The definition of a text; ``with_files``: the child pipelines that it names are looked at too; ``pins``: as an execution
+        means the names in it."""
+        shelf = self.shelf if pins is None else self.shelf.pinned(pins)
+        definition, found = self._read(source.text, source.name, source if with_files else None, shelf)
         if definition is None:
             raise DefinitionError(errors(found))
         return definition
@@ -67,6 +131,18 @@ class PipelineService:
         from yamlflow_nb.planning import plan
 
         return plan(definition, self._task_types)
+
+    def stored_plan(self, source: PipelineSource, pins: Mapping[str, str]) -> ExecutionPlan:
+        """The plan of a text with which an execution was started, as its pins have it. It was checked then; what is not installed
+        any more stands in by name. Raises ``DefinitionError``."""
+        from yamlflow_nb.language.validation import read_stored
+        from yamlflow_nb.planning import plan
+
+        task_types = Lasting(self._task_types, pins)
+        definition, found = read_stored(source.text, task_types, source.name, self.shelf.pinned(pins))
+        if definition is None:
+            raise DefinitionError(errors(found))
+        return plan(definition, task_types if task_types.lost else self._task_types)
 
     def plan_text(self, definition: PipelineDefinition) -> str:
         """The document with every default written out, the derived ``startWhen`` included, and notes on what surprises."""
@@ -85,7 +161,7 @@ class PipelineService:
         """A pipeline as views draw it, before anything has run. Raises ``DefinitionError``."""
         from yamlflow_nb.services.planned import planned
 
-        given = read_source(source, name)
+        given = self.source(source, name)
         return planned(self.plan(self.load_source(given)), given.name)
 
     def simulate(
@@ -102,7 +178,7 @@ class PipelineService:
         if isinstance(source, PipelineDefinition):
             definition = source
         else:
-            definition = self.load_source(read_source(source), with_files=False)
+            definition = self.load_source(self.source(source), with_files=False)
         return simulate_plan(self.plan(definition), inputs, outcomes, events, max_time)
 
     def schema(self) -> dict[str, Any]:
@@ -112,8 +188,22 @@ class PipelineService:
         return document_schema(self._task_types)
 
     def _read(
-        self, text: str | bytes, name: str, files: PipelineSource | None
+        self, text: str | bytes, name: str, files: PipelineSource | None, shelf: PublishedDefinitions | None = None
     ) -> tuple[PipelineDefinition | None, list[Diagnostic]]:
         from yamlflow_nb.language.validation import validate_text
 
-        return validate_text(text, self._task_types, name, None if files is None else files.read_file)
+        return validate_text(text, self._task_types, name, None if files is None else files.read_file, shelf or self.shelf)
+
+
+def _bare(definition: PipelineDefinition) -> Iterator[tuple[Kind, str]]:
+    """The names without a version by which a definition means what was published."""
+    for name in definition.taskDefinitions:
+        if "@" not in name and not definition.holds_task(name):
+            yield "task", name
+    for node in definition.nodes:
+        task = definition.taskDefinitions.get(node.taskDefinition or "")
+        fields = task.fields if task is not None else node.fields
+        if (task.type if task is not None else node.type) == "subpipeline":
+            named = fields.get("pipeline")
+            if isinstance(named, str) and "@" not in named and "{{" not in named and not is_file(named):
+                yield "pipeline", named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MARKS = {
@@ -13,6 +13,9 @@ MARKS = {
 
 _MOST_LINES = 8
 """Of an error. A database draws a caret below its query; a wall of text helps nobody."""
+
+
+_MOST_CHILDREN = 5
 
 
 def _same(error: Mapping[str, Any] | None, other: Mapping[str, Any]) -> bool:
@@ -26,15 +29,33 @@ def as_text(snapshot: Mapping[str, Any]) -> str:
         lines.append(f"  set aside: {one_line(snapshot['set_aside'])}")
     if snapshot["error"] and not any(_same(node["error"], snapshot["error"]) for node in snapshot["nodes"]):
         lines.append(f"  error: {one_line(snapshot['error']['message'])}")
+    if snapshot.get("packages_changed"):
+        lines.append(f"  since it was started: {', '.join(snapshot['packages_changed'])}")
+    lines += _not_told(snapshot.get("notifications", ()))
     width = max((len(node["id"]) for node in snapshot["nodes"]), default=0)
     for position, node in enumerate(snapshot["nodes"]):
         last = position == len(snapshot["nodes"]) - 1 and not snapshot["outputs"]
         lines.append(f"{'└─' if last else '├─'} {node_line(node, width)}")
-        lines += [f"{'  ' if last else '│ '}   {detail}" for detail in details(node)]
+        told = [
+            *details(node),
+            *(line for one in snapshot.get("approvals", ()) if one["node"] == node["id"] for line in asked(one)),
+        ]
+        lines += [f"{'  ' if last else '│ '}   {detail}" for detail in told]
     if snapshot["outputs"]:
         given = ", ".join(f"{name} = {one_line(value)}" for name, value in snapshot["outputs"].items())
         lines.append(f"└─ outputs: {given}")
     return "\n".join(lines)
+
+
+def _not_told(notices: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What could not be sent, a line for each notifier."""
+    last = {notice["notifier"]: notice for notice in notices if notice["error"]}
+    again = {"due": "; it is tried again"}
+    return [
+        f"  notifier {one_line(name)}: `{one['kind']}` was not sent: {one_line(one['error'])}{again.get(one['state'], '')}"
+        for name, one in last.items()
+        if one["state"] != "sent"
+    ]
 
 
 def headline(snapshot: Mapping[str, Any]) -> str:
@@ -69,7 +90,40 @@ def progress(told: Mapping[str, Any]) -> str:
 
 def details(node: Mapping[str, Any]) -> list[str]:
     """What else is worth a line: what its attempts noted, the error of a failed node, the reason of a skipped one."""
-    return [f"note: {one_line(note)}" for note in node.get("notes", ())] + _ending(node)
+    return [f"note: {one_line(note)}" for note in node.get("notes", ())] + _children(node.get("children", ())) + _ending(node)
+
+
+def _children(children: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The pipelines that a node runs: of many only those that did not complete."""
+    told = [one for one in children if len(children) == 1 or one["status"] != "completed"]
+    lines = [
+        f"{MARKS.get(one['status'], '▶')} {one['id']}  {one['status']}" + (f"  {one['node']}" if "[" in one["node"] else "")
+        for one in told[:_MOST_CHILDREN]
+    ]
+    return lines + ([f"… and {len(told) - _MOST_CHILDREN} more children"] if len(told) > _MOST_CHILDREN else [])
+
+
+def asked(one: Mapping[str, Any]) -> list[str]:
+    """An approval as it is asked, in lines: what for, of whom, what to fill in, what it rests on, and how to answer."""
+    item = "" if one["item"] is None else f" [{one['item']}]"
+    lines = [f"asks{item}: {one_line(one['title'])}"]
+    lines += [f"  {one_line(line)}" for line in (one["message"] or "").splitlines()]
+    for name, field in one["form"].items():
+        choices = f", one of {', '.join(map(str, field['enum']))}" if field.get("enum") else ""
+        default = f", {field['default']!r} if left out" if "default" in field else ""
+        lines.append(
+            one_line(f"form: {name} ({field.get('type', 'string')}{choices}{default}) {field.get('title') or ''}").rstrip()
+        )
+    lines += [f"evidence: {one_line(line)}" for line in one["evidence_shown"]]
+    if one["approvers"] is not None:
+        quorum = f"{one['quorum']} of " if one["quorum"] > 1 else ""
+        lines.append(f"of: {quorum}{one_line(', '.join(one['approvers']))}")
+    lines += [f"decided: {one_line(vote)}" for vote in one["votes"]]
+    lines += [f"given, and taken in when it is resumed: {one_line(vote)}" for vote in one["given"]]
+    if one["ends"]:
+        lines.append(f"until: {one['ends']}")
+    answers = ", ".join(action["id"] for action in one["actions"])
+    return [*lines, f"answers: {answers}; shown as {one['shown'][:12]}"]
 
 
 def _ending(node: Mapping[str, Any]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from yamlflow_nb.domain.diagnostic import Diagnostic
+from yamlflow_nb.domain.ports.repository import ExecutionRecord
 from yamlflow_nb.domain.variable import type_of
 from yamlflow_nb.language.evaluation import render_display
 from yamlflow_nb.loop.run import Run
@@ -12,6 +14,7 @@ from yamlflow_nb.orchestration.execution_state import ExecutionState, NodeRun
 from yamlflow_nb.orchestration.simulation import outstanding
 from yamlflow_nb.orchestration.visible_names import StateNames
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.services.packages import changed, recorded
 
 _SHOWN = 80
 """Characters of a value that a view shows; only a display is ever cut."""
@@ -25,11 +28,14 @@ def snapshot(run: Run) -> dict[str, Any]:
         "pipeline": record.pipeline,
         "title": state.plan.definition.title,
         "version": record.version,
+        "parent": record.parent_id,
         "status": state.status,
         "reason": state.reason,
         "started_at": started_at(state),
         "finished_at": finished_at(state),
         "source_name": record.source_name,
+        "packages": recorded(record.pins),
+        "packages_changed": [] if state.ended is not None else changed(record.pins),
         "round": state.round,
         "waiting_for": outstanding(state),
         "error": _error(state.error, ""),
@@ -37,6 +43,18 @@ def snapshot(run: Run) -> dict[str, Any]:
         "outputs": {name: short(value) for name, value in state.outputs.items()},
         "lost": None if run.lost is None else str(run.lost),
     }
+
+
+def with_children(whole: dict[str, Any], children: Sequence[ExecutionRecord]) -> dict[str, Any]:
+    """A snapshot whose nodes name the executions that they started."""
+    by_node: dict[str, list[dict[str, Any]]] = {}
+    for child in children:
+        node = (child.parent_node or "").partition("[")[0]
+        told = {"id": child.id, "node": child.parent_node, "status": child.status, "reason": child.reason}
+        by_node.setdefault(node, []).append(told)
+    for node in whole["nodes"]:
+        node["children"] = by_node.get(node["id"], [])
+    return whole
 
 
 def brief(run: Run, now: float) -> dict[str, Any]:

@@ -98,6 +98,14 @@ class StoreService:
             "backups": [str(one) for one in sorted(self.path.parent.glob(f"{self.path.name}.*.bak"))],
         }
 
+    def verify(self) -> tuple[int, list[str]]:
+        """How many decisions of people there are, and what is wrong with their chain: nothing, unless somebody changed them."""
+        from yamlflow_nb.infrastructure.store.decisions import verify
+        from yamlflow_nb.infrastructure.store.inspection import reading
+
+        with reading(self.path) as connection:
+            return verify(connection)
+
     def collect(
         self, artifacts: LocalArtifacts, older_than: float | None, keep_last: int = 0, *, grace: float = GRACE, remove: bool = True
     ) -> Collected:

@@ -10,10 +10,12 @@ from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED, StoredEvent
 from yamlflow_nb.domain.event import Fact
+from yamlflow_nb.domain.notice import Notice
+from yamlflow_nb.domain.ports.catalogue import Kind, Published
 from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS, Standing
 from yamlflow_nb.domain.ports.places import PlaceAnswer
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
-from yamlflow_nb.domain.ports.requests import Request
+from yamlflow_nb.domain.ports.requests import MOVED_ON, Request
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost
 
 
@@ -26,6 +28,7 @@ class _Kept:
     events: list[StoredEvent] = field(default_factory=list)
     nodes: dict[str, NodeRecord] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    loads: int = 0
 
 
 @dataclass
@@ -67,6 +70,8 @@ class InMemoryRepository:
         self._kept: dict[str, _Kept] = {}
         self._requests: dict[str, Request] = {}
         self._answers: dict[str, str] = {}
+        self._published: dict[tuple[str, str, str, str], Published] = {}
+        self._notices: dict[str, Notice] = {}
         self._aside: dict[str, str] = {}
         self._places: dict[str, _Place] = {}
         self._lock = threading.RLock()
@@ -102,6 +107,7 @@ class InMemoryRepository:
             self._kept[commit.execution_id] = _Kept(replace(commit.created, epoch=commit.epoch))
         kept = self._kept[commit.execution_id]
         kept.facts.extend(commit.facts)
+        kept.loads = 0
         kept.events.extend(commit.events)
         kept.nodes.update({node.node: node for node in commit.nodes})
         for scope, name, value in commit.variables:
@@ -111,6 +117,8 @@ class InMemoryRepository:
                 kept.variables[f"{scope}.{name}"] = value
         for request_id, answer in commit.answers:
             self._answers[request_id] = answer
+        for notice in commit.notices:
+            self._notices.setdefault(notice.id, notice)
         record = kept.record
         record.status, record.reason, record.round = commit.status, commit.reason, commit.round
         record.finished_at = commit.at if commit.status in TERMINAL_STATUS else None
@@ -126,11 +134,16 @@ class InMemoryRepository:
             kept = self._kept.get(execution_id)
             return replace(kept.record) if kept is not None else None
 
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+    def executions(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
         with self._lock:
             found = [replace(kept.record) for kept in self._kept.values() if project in (None, kept.record.project)]
+        found = [record for record in found if with_children or record.parent_id is None]
         found.reverse()
         return sorted(found, key=lambda record: record.created_at, reverse=True)[:limit]
+
+    def children(self, parent_id: str) -> list[ExecutionRecord]:
+        with self._lock:
+            return [replace(kept.record) for kept in self._kept.values() if kept.record.parent_id == parent_id]
 
     def for_workers(self) -> list[ExecutionRecord]:
         found = [record for record in self.executions(limit=len(self._kept)) if record.for_worker and record.finished_at is None]
@@ -169,8 +182,9 @@ class InMemoryRepository:
                 return None
             record = kept.record
             return Standing(
-                record.status, record.reason, record.owner, record.epoch, record.expires_at, len(kept.facts), record.ring
-            )
+                record.status, record.reason, record.owner, record.epoch, record.expires_at, len(kept.facts), record.ring,
+                kept.loads,
+            )  # fmt: skip
 
     def take(self, execution_id: str, owner: str, seen_epoch: int, seconds: float, ring: str | None) -> int | None:
         with self._lock:
@@ -181,6 +195,7 @@ class InMemoryRepository:
             mine = record.owner == owner and record.epoch == seen_epoch + 1
             if record.epoch != seen_epoch and not mine:
                 return None
+            kept.loads += record.epoch == seen_epoch
             record.owner, record.epoch, record.expires_at, record.ring = owner, seen_epoch + 1, self.now() + seconds, ring
             return record.epoch
 
@@ -241,6 +256,22 @@ class InMemoryRepository:
         with self._lock:
             self._requests.setdefault(request.id, request)
 
+    def ask_nobody(self, request: Request, epoch: int, refused: Callable[[Sequence[Request]], str | None]) -> str | None:
+        with self._lock:
+            if request.id in self._requests:
+                return None
+            if self._kept[request.execution_id].record.epoch != epoch:
+                return MOVED_ON
+            why = refused(self.waiting_requests(request.execution_id))
+            if why is None:
+                self.ask(request)
+            return why
+
+    def waiting_requests(self, execution_id: str) -> list[Request]:
+        with self._lock:
+            open_ = [one for one in self._requests.values() if one.id not in self._answers]
+            return [one for one in open_ if one.execution_id == execution_id]
+
     def asked(self, owner: str) -> list[Request]:
         with self._lock:
             return [
@@ -256,6 +287,45 @@ class InMemoryRepository:
     def refuse(self, request_id: str, why: str) -> None:
         with self._lock:
             self._answers.setdefault(request_id, why)
+
+    # --- what was published ------------------------------------------------------------------------------------------
+
+    def publish(self, published: Published) -> Published:
+        with self._lock:
+            key = (published.kind, published.namespace, published.name, published.version)
+            return self._published.setdefault(key, published)
+
+    def published(self, kind: Kind, namespace: str, name: str, version: str | None = None) -> Published | None:
+        return next((one for one in self.catalogue(kind, namespace, name) if version in (None, one.version)), None)
+
+    def catalogue(self, kind: Kind, namespace: str | None = None, name: str | None = None) -> list[Published]:
+        with self._lock:
+            found = [one for key, one in self._published.items() if key[0] == kind]
+        if name is not None:
+            found = [one for one in found if (one.namespace, one.name) == (namespace or "default", name)]
+        found.reverse()
+        return sorted(sorted(found, key=lambda one: one.at, reverse=True), key=lambda one: (one.namespace, one.name))
+    # --- notices -----------------------------------------------------------------------------------------------------
+
+    def claim_notices(self, owner: str, now: float, until: float) -> list[Notice]:
+        with self._lock:
+            found = [one for one in self._notices.values() if one.state == "due" and one.next_at <= now]
+            self._notices.update({one.id: replace(one, next_at=until) for one in found})
+            return found
+
+    def settle_notice(self, notice_id: str, state: str, error: str | None, at: float, next_at: float = 0.0) -> None:
+        with self._lock:
+            one = self._notices[notice_id]
+            sent = at if state == "sent" else None
+            self._notices[notice_id] = replace(one, state=state, error=error, next_at=next_at, tries=one.tries + 1, sent_at=sent)
+
+    def next_notice_at(self) -> float | None:
+        with self._lock:
+            return min((one.next_at for one in self._notices.values() if one.state == "due"), default=None)
+
+    def notices(self, execution_id: str) -> list[Notice]:
+        with self._lock:
+            return [one for one in self._notices.values() if one.execution_id == execution_id]
 
     def close(self) -> None:
         """Nothing to close: other loops may still use it."""

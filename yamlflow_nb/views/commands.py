@@ -39,13 +39,19 @@ def _parser(name: str) -> Arguments:
     for word in VERBS[name].takes.split():
         if word in ("--input", "--inputs"):
             parser.add_argument(word, action="append", default=[], metavar="K=V" if word == "--input" else "VAR")
-        elif word == "--store":
-            parser.add_argument(word, metavar="URL")
+        elif word == "--set":
+            parser.add_argument(word, action="append", default=[], metavar="K=V")
+        elif word in _VALUES:
+            parser.add_argument(word, metavar=_VALUES[word], type=int if word == "--item" else str)
         elif word.startswith("--"):
             parser.add_argument(word, action="store_true")
         else:
             parser.add_argument(word[:-1], nargs=None if word.endswith("!") else word[-1])
     return parser
+
+
+_VALUES = {"--store": "URL", "--action": "ID", "--comment": "TEXT", "--item": "N", "--shown": "HASH"}
+"""Flags with a value."""
 
 
 def help_text() -> str:
@@ -57,7 +63,7 @@ def help_text() -> str:
 
 def _usage(takes: str) -> str:
     shown = {"!": "{}", "?": "[{}]", "+": "{}...", "*": "[{}]..."}
-    words = [word for word in takes.split() if not word.startswith("--in") and word != "--store"]
+    words = [word for word in takes.split() if word not in ("--input", "--inputs", "--set", *_VALUES)]
     return " ".join(f"[{word}]" if word.startswith("--") else shown[word[-1]].format(word[:-1].upper()) for word in words)
 
 
@@ -136,6 +142,31 @@ def _told(verb: str) -> Callable[[PipelineMagics, Any], None]:
     return tell
 
 
+def _decided(rejects: bool) -> Callable[[PipelineMagics, Any], None]:
+    def decide(magics: PipelineMagics, options: Any) -> None:
+        from yamlflow_nb.services.given_inputs import given_inputs
+
+        execution = magics.executions(options.store, to_read=True).asking(options.node, options.id)
+        form = given_inputs(getattr(options, "set", []), "--set")
+        texts = dict(pair.split("=", 1) for pair in getattr(options, "set", []))
+        execution.decide(options.node, rejects, options.action, form, options.comment or "", options.item, options.shown, texts)
+        what = "rejected" if rejects else "approved"
+        later = "" if execution.is_taken_in else "; nobody runs it now: %pipeline resume goes on with it"
+        print(f"{execution.id}: {what}{later}")  # noqa: T201
+
+    return decide
+
+
+def _approvals(magics: PipelineMagics, options: Any) -> None:
+    from yamlflow_nb.services.run_text import asked
+
+    found = magics.executions(options.store, to_read=True).approvals()
+    for one in found:
+        print("\n".join([f"{one['pipeline']}: {one['node']}  ({one['execution']})", *(f"    {line}" for line in asked(one))]))  # noqa: T201
+    if not found:
+        print("nothing waits for you")  # noqa: T201
+
+
 def _resume(magics: PipelineMagics, options: Any) -> None:
     """Go on after a pause, or with an execution whose process is gone: then it is drawn here, where it runs from now on."""
     from yamlflow_nb.views.run_in_cell import run_in_cell
@@ -182,6 +213,13 @@ VERBS: dict[str, Verb] = {
     "attach": Verb("id? --wait --store", "one execution live, in this cell, whoever runs it", _attach),
     "result": Verb("id? --store", "its outputs, when it has ended; tables as data frames", _result),
     "why": Verb("node! id? --store", "why a node started, did not start or still waits", _why),
+    "approvals": Verb("--store", "what waits for your decision", _approvals),
+    "approve": Verb(
+        "node? id? --set --action --comment --item --shown --store",
+        "approve what waits for you: --set FIELD=VALUE",
+        _decided(False),
+    ),
+    "reject": Verb("node? id? --action --comment --item --shown --store", "reject what waits for you", _decided(True)),
     "cancel": Verb("id? --now --store", "stop it; finally nodes run, unless --now", _told("cancel")),
     "pause": Verb("id? --store", "nothing new starts", _told("pause")),
     "resume": Verb("id? --wait --store", "go on after a pause; or here, live, with a run whose kernel is gone", _resume),

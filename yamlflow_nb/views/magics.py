@@ -50,7 +50,8 @@ class PipelineMagics(Magics):
     @no_var_expand
     @line_magic("pipeline")  # type: ignore[arg-type]
     def commands(self, line: str) -> Any:
-        """demo, init, list, show, attach, result, why, cancel, pause, resume, simulate: ``%pipeline help`` tells each."""
+        """demo, init, list, show, attach, result, why, approvals, approve, reject, cancel, pause, resume, simulate: ``%pipeline
+        help`` tells each."""
         from yamlflow_nb.views.commands import command
 
         return command(self, line)

@@ -59,5 +59,11 @@ CODES: dict[str, ErrorCode] = {
         "",
         "The message names the row. yamlflow resume --force trusts the facts and goes on.",
     ),
+    "YF610": ErrorCode(
+        "the chain of decisions is broken",
+        "Each decision on an approval holds the hash of the one before it, and stands in the journal too. A row was edited, added or taken out past yamlflow.",
+        "yamlflow store verify",
+        "The message names the rows. A backup from before (yamlflow store backup) shows what they were.",
+    ),
     "YF609": ErrorCode("the idempotency key is taken", "Another execution was started under it.", "", "Give another key."),
 }

@@ -14,7 +14,8 @@ class Standing:
     """Where an execution stands: the small part of its record that changes.
 
     ``owner`` is None when nobody drives it; ``expires_at`` counts by the store's clock. ``facts`` is the number of the last
-    fact in the journal. ``ring`` is where its owner can be rung.
+    fact in the journal. ``ring`` is where its owner can be rung. ``loads`` counts how often it was taken
+    since it last moved: of a process that dies of it each time there is left a number that grows.
     """
 
     status: str
@@ -24,6 +25,7 @@ class Standing:
     expires_at: float
     facts: int
     ring: str | None = None
+    loads: int = 0
 
     @property
     def has_ended(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from yamlflow_nb.domain.event import Fact
 
 APPLIED = "applied"
+MOVED_ON = "somebody drives it now"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Requests(Protocol):
 
     def ask(self, request: Request) -> None:
         """Write a request; one that is there already stays as it is."""
+
+    def ask_nobody(self, request: Request, epoch: int, refused: Callable[[Sequence[Request]], str | None]) -> str | None:
+        """Write a request to an execution that nobody drives, for the next owner. ``refused`` is given the requests that wait
+        there and says why this one does not count beside them: all in one step, so that of many that ask at one moment each sees
+        those before it. Gives why it was not written; an ``epoch`` that is not the one seen any more is ``MOVED_ON``."""
+
+    def waiting_requests(self, execution_id: str) -> list[Request]:
+        """The open requests to an execution, oldest first."""
 
     def asked(self, owner: str) -> list[Request]:
         """The open requests to executions of an owner, oldest first."""

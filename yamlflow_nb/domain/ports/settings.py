@@ -21,6 +21,12 @@ class Settings(Protocol):
     def secret(self, folder: Path, name: str) -> str | None:
         """A secret's value; None where there is none of this name."""
 
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        """The table ``[notifiers.NAME]``; None where there is none."""
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        """The names of notifiers that are configured."""
+
     def pools(self, folder: Path) -> Mapping[str, PoolSize]:
         """The pools of this machine by name."""
 
@@ -42,6 +48,12 @@ class NoSettings:
 
     def secret(self, folder: Path, name: str) -> str | None:
         return None
+
+    def notifier(self, folder: Path, name: str) -> Mapping[str, Any] | None:
+        return None
+
+    def notifiers(self, folder: Path) -> Sequence[str]:
+        return ()
 
     def pools(self, folder: Path) -> Mapping[str, PoolSize]:
         return {}

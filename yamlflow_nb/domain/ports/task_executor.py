@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from yamlflow_nb.domain.task_definition import TaskType
-from yamlflow_nb.domain.work import Work
+from yamlflow_nb.domain.work import Later, Work
 
 
 class TaskExecutor(Protocol):
@@ -15,8 +15,9 @@ class TaskExecutor(Protocol):
     api: int
     task_type: TaskType
 
-    def execute(self, work: Work) -> Mapping[str, Any]:
-        """Do the work and return its outputs; raises ``TaskFailed``, or anything else, when it fails. Never writes state."""
+    def execute(self, work: Work) -> Mapping[str, Any] | Later:
+        """Do the work and return its outputs, or who will have them; raises ``TaskFailed``, or anything else, when it fails.
+        Never writes state."""
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from yamlflow_nb.domain import event
@@ -16,10 +17,24 @@ _KINDS: dict[str, type] = {
         event.Started, event.TaskFinished, event.TaskEmitted, event.TaskOutputSet, event.TaskNoted, event.TaskWaiting,
         event.TimerFired, event.CustomEventSent, event.CancelRequested, event.PauseRequested, event.ResumeRequested,
         event.SkipRequested, event.RetryRequested, event.VariableSet, event.TakenOver, event.InterruptionAnswered,
-        event.RoomGranted, event.PlaceGranted, event.PlaceRefused,
+        event.RoomGranted, event.PlaceGranted, event.PlaceRefused, event.ApprovalDecided,
     )
 }  # fmt: skip
-_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in _KINDS.values()}
+_AS_JSON: dict[str, Callable[[Any], Any]] = {"attempt": list, "error": dataclasses.asdict}
+"""Fields whose values have a form of their own."""
+_HEAD = f'{{"schema":{SCHEMA},"fact":'
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """What a field holds where nothing was said; ``MISSING`` where something must be."""
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
+
+
+_FIELDS = {
+    kind: tuple((field.name, _default(field), _AS_JSON.get(field.name)) for field in dataclasses.fields(kind))
+    for kind in _KINDS.values()
+}
 
 
 class UnreadableFact(ValueError):
@@ -27,12 +42,13 @@ class UnreadableFact(ValueError):
 
 
 def encode(fact: Fact) -> tuple[str, str]:
-    """A fact's kind and its line of JSON. Raises ``UnkeepableValue``."""
+    """A fact's kind and its line of JSON; fields that hold what they hold by default are left out. Raises ``UnkeepableValue``."""
     values: dict[str, Any] = {}
-    for name in _FIELDS[type(fact)]:
+    for name, default, as_json in _FIELDS[type(fact)]:
         value = getattr(fact, name)
-        values[name] = list(value) if name == "attempt" else dataclasses.asdict(value) if isinstance(value, TaskError) else value
-    return type(fact).__name__, dumps({"schema": SCHEMA, "fact": values})
+        if default is dataclasses.MISSING or value != default:
+            values[name] = value if as_json is None else as_json(value)
+    return type(fact).__name__, f"{_HEAD}{dumps(values)}}}"
 
 
 def decode(kind: str, line: str) -> Fact:

@@ -15,19 +15,22 @@ from yamlflow_nb.infrastructure.store.refusals import damaged, refusal
 
 TABLES = {
     "executions": "SELECT id, pipeline, version, status, reason, round, project, source_name, initiator, created_at, finished_at, "
+    "parent_id, parent_node, "
     "inputs, outputs FROM executions JOIN given ON execution_id = id ORDER BY created_at",
     "nodes": "SELECT * FROM nodes",
     "events": "SELECT * FROM events",
     "variables": "SELECT * FROM variables",
+    "published": "SELECT * FROM published ORDER BY kind, namespace, name, at",
+    "decisions": "SELECT * FROM decisions ORDER BY number",
 }
 """What is exported: the projections that people ask for. The journal they come from is in the store's own file."""
-JSON_COLUMNS = frozenset({"inputs", "outputs", "payload", "value"})
+JSON_COLUMNS = frozenset({"inputs", "outputs", "payload", "value", "body"})
 REAL_COLUMNS = frozenset({"at", "created_at", "started_at", "finished_at"})
 INTEGER_COLUMNS = frozenset({"number", "round", "attempts"})
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """The store, to be read alone; Ctrl-C ends also a query that runs long."""
     with closing(_connect(path)) as connection:
         connection.set_progress_handler(lambda: 0, 100_000)  # a handler lets signals in
@@ -38,7 +41,7 @@ def answer(path: Path, sql: str) -> list[dict[str, Any]]:
     """The rows that one statement gives; a second column of a name is ``name_2``. Raises ``sqlite3.Error`` (before Python 3.12
     ``sqlite3.Warning`` for several statements), ``ValueError`` for a statement that gives no rows."""
     # Not by sqlite-utils, which loads pandas when it is loaded: a person in a terminal would wait for it.
-    with _reading(path) as connection:
+    with reading(path) as connection:
         # That the store is opened to be read does not keep ATTACH and VACUUM INTO, which attaches, from writing another file.
         connection.set_authorizer(lambda what, *_: sqlite3.SQLITE_DENY if what == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK)
         found = connection.execute(sql)
@@ -75,13 +78,13 @@ def rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
     """The rows of one of ``TABLES``, as they come."""
     from sqlite_utils import Database
 
-    with _reading(path) as connection:
+    with reading(path) as connection:
         yield from Database(connection).query(TABLES[table])
 
 
 def columns(path: Path, table: str) -> list[str]:
     """The columns of one of ``TABLES``."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         return [column[0] for column in connection.execute(f"SELECT * FROM ({TABLES[table]}) LIMIT 0").description]  # noqa: S608
 
 

@@ -62,8 +62,38 @@ CREATE TABLE requests (
 );
 CREATE INDEX open_requests ON requests (execution_id) WHERE answer IS NULL;
 """
+# Decisions of people are only ever added; each row holds the hash of the one before it (see ``decisions``).
+_DECISIONS = """
+CREATE TABLE decisions (
+    number INTEGER PRIMARY KEY, execution_id TEXT NOT NULL, node TEXT NOT NULL, attempt TEXT NOT NULL, request_id TEXT NOT NULL,
+    at REAL NOT NULL, by TEXT NOT NULL, action TEXT NOT NULL, body TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL,
+    UNIQUE (execution_id, request_id), UNIQUE (execution_id, attempt, by)
+);
+CREATE TRIGGER decisions_stay BEFORE UPDATE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are only added'); END;
+CREATE TRIGGER decisions_remain BEFORE DELETE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are only added'); END;
+CREATE TABLE notices (
+    id TEXT PRIMARY KEY, execution_id TEXT NOT NULL, notifier TEXT NOT NULL, kind TEXT NOT NULL, node TEXT, at REAL NOT NULL,
+    body TEXT NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL, next_at REAL NOT NULL, claimed_by TEXT, error TEXT,
+    sent_at REAL
+);
+CREATE INDEX open_notices ON notices (next_at) WHERE state = 'due';
+"""
 _SET_ASIDE = """
 CREATE TABLE set_aside (execution_id TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID;
+"""
+# A child is an execution like any other that knows whose node it is; what was published only ever grows.
+_CHILDREN = """
+ALTER TABLE executions ADD COLUMN parent_id TEXT;
+ALTER TABLE executions ADD COLUMN parent_node TEXT;
+ALTER TABLE executions ADD COLUMN parent_attempt TEXT;
+ALTER TABLE executions ADD COLUMN loads INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX children_of ON executions (parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE given ADD COLUMN pins TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE published (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
+    source_name TEXT NOT NULL, folder TEXT NOT NULL, "by" TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (kind, namespace, name, version)
+);
 """
 
 _PLACES = """
@@ -84,7 +114,7 @@ def _run(statements: str) -> Callable[[sqlite3.Connection], None]:
 
 
 STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE),
+    1: _run(_FIRST), 2: _run(_LEASES), 3: _run(_PLACES), 4: _run(_SET_ASIDE), 5: _run(_CHILDREN), 6: _run(_DECISIONS),
 }  # fmt: skip
 """Version → what leads to it from the one before."""
 VERSION = max(STEPS)

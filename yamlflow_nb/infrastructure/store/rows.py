@@ -4,53 +4,82 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any
 
 from yamlflow_nb.domain.decision import DROPPED
-from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
+from yamlflow_nb.domain.event import ApprovalDecided
+from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord
 from yamlflow_nb.domain.typed_json import dumps, loads
 from yamlflow_nb.infrastructure.store.fact_codec import encode
+from yamlflow_nb.infrastructure.store.sqlite_notices import row_of
 
 _PLAIN = (
     "id", "pipeline", "version", "definition_hash", "source_name", "folder", "project", "initiator", "created_at",
-    "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring",
-    "for_worker",
+    "idempotency_key", "status", "reason", "round", "finished_at", "owner", "expires_at", "ring", "for_worker",
+    "parent_id", "parent_node", "parent_attempt",
 )  # fmt: skip
-_READ = (*_PLAIN, "epoch", "text", "inputs", "outputs")
+_READ = (*_PLAIN, "epoch", "text", "inputs", "outputs", "pins")
 COLUMNS = ", ".join(_READ)
-_node_values = attrgetter(*(field.name for field in fields(NodeRecord)))
 STATUSES = frozenset({"running", "waiting", "paused", "completed", "failed", "cancelled"})
 
 
 class Rows:
-    """One turn as rows; made before the transaction, so that what cannot be kept is found before anything is written."""
+    """One turn as rows; made before the transaction, so that what cannot be kept is found before anything is written. A table's
+    rows stand in one list, value after value: a turn may have a hundred thousand, and each as a tuple would be one more object."""
 
     def __init__(self, commit: Commit) -> None:
-        key = commit.execution_id
         self.commit = commit
-        self.facts = [
-            (key, number, kind, fact.at, body)
-            for number, fact in enumerate(commit.facts, start=commit.first)
-            for kind, body in (encode(fact),)
+        self.facts = _facts(commit)
+        self.decisions = [
+            (fact, self.facts[5 * place + 4]) for place, fact in enumerate(commit.facts) if isinstance(fact, ApprovalDecided)
         ]
-        self.events = list(_events(commit))
-        self.nodes = [(key, *_node_values(node)) for node in commit.nodes]
-        self.variables = [(key, scope, name, dumps(value)) for scope, name, value in commit.variables if value is not DROPPED]
-        self.dropped = [(key, scope, name) for scope, name, value in commit.variables if value is DROPPED]
+        self.events = _events(commit)
+        self.nodes = _nodes(commit)
+        self.notices = [row_of(notice) for notice in commit.notices]
+        self.variables = _variables(commit)
+        self.dropped = [(commit.execution_id, scope, name) for scope, name, value in commit.variables if value is DROPPED]
         self.answers = [(answer, name) for name, answer in commit.answers]
         self.outputs = dumps(commit.outputs) if commit.outputs is not None else None
 
 
-def _events(commit: Commit) -> Iterator[tuple[Any, ...]]:
+def _facts(commit: Commit) -> list[Any]:
+    key = commit.execution_id
+    values: list[Any] = []
+    for number, fact in enumerate(commit.facts, start=commit.first):
+        kind, body = encode(fact)
+        values += key, number, kind, fact.at, body
+    return values
+
+
+def _events(commit: Commit) -> list[Any]:
     """Events that a node's end stores share one payload, which is written out once."""
+    key = commit.execution_id
+    values: list[Any] = []
     last: Any = None
     text = ""
-    for event in commit.events:
-        if event.payload is not last:
-            last, text = event.payload, dumps(event.payload)
-        yield commit.execution_id, event.number, event.at, event.type, event.source, text, event.round
+    for number, at, kind, source, payload, round_ in commit.events:
+        if payload is not last:
+            last, text = payload, dumps(payload)
+        values += key, number, at, kind, source, text, round_
+    return values
+
+
+def _nodes(commit: Commit) -> list[Any]:
+    key = commit.execution_id
+    values: list[Any] = []
+    for node in commit.nodes:
+        values.append(key)
+        values += node
+    return values
+
+
+def _variables(commit: Commit) -> list[Any]:
+    key = commit.execution_id
+    values: list[Any] = []
+    for scope, name, value in commit.variables:
+        if value is not DROPPED:
+            values += key, scope, name, dumps(value)
+    return values
 
 
 class EXECUTION:
@@ -67,7 +96,10 @@ class EXECUTION:
         digest = hashlib.sha256(record.definition.encode()).hexdigest()
         yield "INSERT OR IGNORE INTO definitions VALUES (?, ?)", (digest, record.definition)
         yield cls._INSERT, (*(getattr(record, name) for name in _PLAIN), epoch, digest)
-        yield "INSERT INTO given VALUES (?, ?, ?)", (record.id, dumps(record.inputs), dumps(record.outputs))
+        yield (
+            "INSERT INTO given (execution_id, inputs, outputs, pins) VALUES (?, ?, ?, ?)",
+            (record.id, dumps(record.inputs), dumps(record.outputs), dumps(record.pins)),
+        )
 
 
 def execution_record(row: Sequence[Any]) -> ExecutionRecord:
@@ -76,7 +108,7 @@ def execution_record(row: Sequence[Any]) -> ExecutionRecord:
     values["definition"] = values.pop("text")
     values["for_worker"] = bool(values["for_worker"])
     sound = values["status"] in STATUSES
-    for name in ("inputs", "outputs"):
+    for name in ("inputs", "outputs", "pins"):
         try:
             values[name] = loads(values[name])
         except (ValueError, TypeError, KeyError):

@@ -16,14 +16,15 @@ class SQLiteLeases:
 
     def standing(self, execution_id: str) -> Standing | None:
         rows = self.database.rows(
-            "SELECT status, reason, owner, epoch, expires_at, facts, ring FROM executions WHERE id = ?", execution_id
+            "SELECT status, reason, owner, epoch, expires_at, facts, ring, loads FROM executions WHERE id = ?", execution_id
         )
         return Standing(*rows[0]) if rows else None
 
     def take(self, execution_id: str, owner: str, seen_epoch: int, seconds: float, ring: str | None) -> int | None:
         with self.database.writing() as connection:
             taken = connection.execute(
-                "UPDATE executions SET owner = ?, epoch = ?, expires_at = ?, ring = ? WHERE id = ? AND epoch = ?",
+                "UPDATE executions SET owner = ?, epoch = ?, expires_at = ?, ring = ?, loads = loads + 1 "
+                "WHERE id = ? AND epoch = ?",
                 (owner, seen_epoch + 1, self.now() + seconds, ring, execution_id, seen_epoch),
             ).rowcount
             mine = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,29 @@ from yamlflow_nb.domain.ports.leases import TERMINAL_STATUS
 from yamlflow_nb.domain.ports.repository import Commit, ExecutionRecord, NodeRecord
 from yamlflow_nb.domain.store_error import KeyTaken, OwnershipLost, StoreError, UnreadableRecord
 from yamlflow_nb.domain.typed_json import loads
+from yamlflow_nb.domain.uncollected import uncollected
 from yamlflow_nb.infrastructure.crash_points import crash_point
 from yamlflow_nb.infrastructure.process_identity import elapsed
 from yamlflow_nb.infrastructure.store.connection import Database
+from yamlflow_nb.infrastructure.store.decisions import chain
 from yamlflow_nb.infrastructure.store.fact_codec import decode
 from yamlflow_nb.infrastructure.store.migrations import check_version, migrate
 from yamlflow_nb.infrastructure.store.rows import COLUMNS, EXECUTION, Rows, execution_record
+from yamlflow_nb.infrastructure.store.sqlite_catalogue import SQLiteCatalogue
 from yamlflow_nb.infrastructure.store.sqlite_leases import SQLiteLeases
+from yamlflow_nb.infrastructure.store.sqlite_notices import SQLiteNotices, write_notices
 from yamlflow_nb.infrastructure.store.sqlite_places import SQLitePlaces
 from yamlflow_nb.infrastructure.store.sqlite_requests import SQLiteRequests
 
 _READ = f"SELECT {COLUMNS} FROM executions JOIN definitions ON hash = text_hash JOIN given ON execution_id = id"  # noqa: S608
 _STAND = (
-    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, facts = ? WHERE id = ? AND epoch = ? AND facts = ?"
+    "UPDATE executions SET status = ?, reason = ?, round = ?, finished_at = ?, loads = 0, facts = ? "
+    "WHERE id = ? AND epoch = ? AND facts = ?"
 )
 _END = _STAND.replace("facts = ? WHERE", "facts = ?, owner = NULL, expires_at = 0, ring = NULL WHERE")
 
 
-class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
+class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests, SQLiteCatalogue, SQLiteNotices):
     """Made with its folder when it is not there (folder 0700, file 0600). ``clock`` is the one by which leases expire: seconds
     since the machine began, which all of its processes share, and which nobody sets.
 
@@ -46,7 +52,7 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """Write turns in one transaction. What cannot be kept raises before anything is written."""
-        rows = [Rows(commit) for commit in commits]
+        rows = _prepared(commits)
         self.database.checkpoint_here()
         crash_point("before-commit")
         with self.database.writing(lambda: crash_point("in-commit")) as connection:
@@ -95,11 +101,17 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
         rows = self.database.rows(f"{_READ} WHERE id = ?", execution_id)
         return execution_record(rows[0]) if rows else None
 
-    def executions(self, project: str | None = None, limit: int = 50) -> list[ExecutionRecord]:
+    def executions(self, project: str | None = None, limit: int = 50, *, with_children: bool = False) -> list[ExecutionRecord]:
         """The newest first; of one project, or of all."""
-        where, values = ("WHERE project = ?", (project,)) if project is not None else ("", ())
-        query = f"{_READ} {where} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
-        return [execution_record(row) for row in self.database.rows(query, *values, limit)]
+        where = ["project = ?"] if project is not None else []
+        where += [] if with_children else ["parent_id IS NULL"]
+        query = f"{_READ} {'WHERE ' if where else ''}{' AND '.join(where)} ORDER BY created_at DESC, executions.rowid DESC LIMIT ?"
+        values = (project, limit) if project is not None else (limit,)
+        return [execution_record(row) for row in self.database.rows(query, *values)]
+
+    def children(self, parent_id: str) -> list[ExecutionRecord]:
+        query = f"{_READ} WHERE parent_id = ? ORDER BY created_at, executions.rowid"
+        return [execution_record(row) for row in self.database.rows(query, parent_id)]
 
     def for_workers(self) -> list[ExecutionRecord]:
         query = f"{_READ} WHERE for_worker AND finished_at IS NULL ORDER BY created_at"
@@ -143,17 +155,40 @@ class SQLiteRepository(SQLiteLeases, SQLitePlaces, SQLiteRequests):
         self.database.close()
 
 
+@uncollected
+def _prepared(commits: Sequence[Commit]) -> list[Rows]:
+    return [Rows(commit) for commit in commits]
+
+
+_AT_ONCE = 64
+"""Rows of one statement. Each statement lets other threads run Python, and may have to wait until they let go again; and a row
+of many costs half of what it costs alone."""
+
+
 def _write(connection: sqlite3.Connection, rows: Rows) -> None:
     """The rows of one turn. A row that is there already is a fault, never overwritten: facts and events only grow."""
-    for statement, values in (
-        ("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows.facts),
-        ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows.events),
-        ("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.nodes),
-        ("INSERT OR REPLACE INTO variables VALUES (?, ?, ?, ?)", rows.variables),
-        ("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped),
-        ("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers),
+    for into, columns, values in (
+        ("INSERT INTO facts", 5, rows.facts),
+        ("INSERT INTO events", 7, rows.events),
+        ("INSERT OR REPLACE INTO nodes", 9, rows.nodes),
+        ("INSERT OR REPLACE INTO variables", 4, rows.variables),
     ):
-        if values:
-            connection.executemany(statement, values)
+        for start in range(0, len(values), _AT_ONCE * columns):
+            part = values[start : start + _AT_ONCE * columns]
+            connection.execute(_insertion(into, columns, len(part) // columns), part)
+    if rows.dropped:
+        connection.executemany("DELETE FROM variables WHERE execution_id = ? AND scope = ? AND name = ?", rows.dropped)
+    if rows.answers:
+        connection.executemany("UPDATE requests SET answer = ? WHERE id = ? AND answer IS NULL", rows.answers)
+    if rows.notices:
+        write_notices(connection, rows.notices)
+    for fact, body in rows.decisions:
+        chain(connection, rows.commit.execution_id, fact, body)
     if rows.outputs is not None:
         connection.execute("UPDATE given SET outputs = ? WHERE execution_id = ?", (rows.outputs, rows.commit.execution_id))
+
+
+@cache
+def _insertion(into: str, columns: int, rows: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"{into} VALUES {', '.join([row] * rows)}"

@@ -1,7 +1,7 @@
 """A child pipeline that does not fit.
 
-**What.** A ``subpipeline`` node whose ``pipeline`` names a file: the file is missing or wrong, the bindings are not its inputs,
-an output is read that it does not have, or pipelines contain each other.
+**What.** A ``subpipeline`` node whose child, a file or what was published, is missing or wrong: the bindings are not its inputs, an
+output is read that it does not have, or pipelines contain each other.
 
 **Why it is wrong.** The child would fail when it starts; pipelines in a circle would start each other for ever.
 
@@ -29,6 +29,7 @@ TITLE = "A child pipeline that does not fit"
 DEEPEST = 8
 _CIRCLE = "pipelines contain each other"
 _KINDS_OF_NAME = "`pipeline:` is a file, or a published `name@version`"
+_SHOWN = 10
 _ENDINGS = (".yaml", ".yml", ".json")
 
 
@@ -38,7 +39,7 @@ def check(model: CheckModel) -> Iterator[Diagnostic]:
     children: dict[str, PipelineDefinition | str] = {}
     for node in range(len(model.nodes)):
         named = model.fields(node).get("pipeline") if model.type_name(node) == "subpipeline" else None
-        if not isinstance(named, str) or "{{" in named or not is_file(named):
+        if not isinstance(named, str) or "{{" in named or (model.shelf is None and not is_file(named)):
             continue
         if named not in children:
             children[named] = _read(model, named)
@@ -74,9 +75,9 @@ def _read(model: CheckModel, named: str) -> PipelineDefinition | str:
     seen: set[str] = set()
     while waiting:
         path, above = waiting.pop()
-        text = model.read_file(path)
+        text = _text(model, path)
         if text is None:
-            return f"there is no file `{path}`" if path == named else f"`{named}` leads to `{path}`, which is not there"
+            return _missing(model, path) if path == named else f"`{named}` leads to `{path}`, which is not there"
         walk = " -> ".join(posixpath.basename(name) for name in [*(name for name, _ in above), path])
         if any(text == other for _, other in above):
             return f"{_CIRCLE}: {walk}"
@@ -86,7 +87,7 @@ def _read(model: CheckModel, named: str) -> PipelineDefinition | str:
             continue
         seen.add(path)
         document, found = read_document(text, path)
-        definition, more = read_definition(document, model.task_types) if document is not None else (None, [])
+        definition, more = read_definition(document, model.task_types, model.shelf) if document is not None else (None, [])
         wrong = errors([*found, *more])
         if definition is None or wrong:
             said = f": {wrong[0].message} (line {wrong[0].line})" if wrong else ""
@@ -95,11 +96,31 @@ def _read(model: CheckModel, named: str) -> PipelineDefinition | str:
         child = CheckModel(definition, model.task_types, document)
         for node in range(len(definition.nodes)):
             deeper = child.fields(node).get("pipeline") if child.type_name(node) == "subpipeline" else None
-            if isinstance(deeper, str) and "{{" not in deeper and is_file(deeper):
-                beside = posixpath.normpath(posixpath.join(posixpath.dirname(path), deeper))
+            if isinstance(deeper, str) and "{{" not in deeper and (is_file(path) or not is_file(deeper)):
+                beside = posixpath.normpath(posixpath.join(posixpath.dirname(path), deeper)) if is_file(deeper) else deeper
                 waiting.append((beside, [*above, (path, text)]))
     assert first is not None
     return first
+
+
+def _text(model: CheckModel, named: str) -> str | None:
+    """The YAML of a child, as far as it can be had."""
+    if not is_file(named):
+        return model.shelf.text("pipeline", named) if model.shelf is not None else None
+    # A file is read where the pipeline lies, and from nowhere else, when it runs.
+    return model.read_file(named) if model.read_file is not None and not _is_outside(named) else None
+
+
+def _is_outside(named: str) -> bool:
+    path = posixpath.normpath(named.replace("\\", "/"))
+    return path.startswith(("../", "/")) or path == ".."
+
+
+def _missing(model: CheckModel, named: str) -> str:
+    if is_file(named):
+        return f"`{named}` lies outside of the pipeline's folder" if _is_outside(named) else f"there is no file `{named}`"
+    known = model.shelf.references("pipeline")[:_SHOWN] if model.shelf is not None else []
+    return f"no pipeline `{named}` was published" + (f"; there are {', '.join(known)}" if known else "")
 
 
 def _outputs(model: CheckModel, node: int, child: PipelineDefinition) -> Iterator[Diagnostic]:

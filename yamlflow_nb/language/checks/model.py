@@ -24,6 +24,7 @@ from yamlflow_nb.domain.expression import (
     ValueExpression,
 )
 from yamlflow_nb.domain.pipeline_definition import NodeDefinition, PipelineDefinition, Recovery
+from yamlflow_nb.domain.ports.catalogue import Shelf
 from yamlflow_nb.domain.task_definition import OutputDeclaration, TaskDefinition, TaskType
 from yamlflow_nb.language.aside_templates import aside_expressions
 from yamlflow_nb.language.derivation import starts_of, value_atoms
@@ -79,6 +80,7 @@ class CheckModel:
         document: Document | None = None,
         *,
         read_file: Callable[[str], str | None] | None = None,
+        shelf: Shelf | None = None,
         name: str = "<text>",
         ancestors: tuple[str, ...] = (),
     ) -> None:
@@ -86,6 +88,7 @@ class CheckModel:
         self.task_types = task_types
         self.document = document if document is not None else definition.document
         self.read_file = read_file
+        self.shelf = shelf
         self.name = name
         self.ancestors = ancestors
         """Files of the pipelines that contain this one, outermost first."""

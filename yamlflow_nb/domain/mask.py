@@ -38,10 +38,13 @@ class Mask:
                 text = text.replace(form, MASK)
         return text
 
-    def value(self, value: Any) -> Any:
+    def values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Plain data without them; in tables and files they are not looked for."""
+        return {name: self._value(value) for name, value in values.items()} if self._forms else values
+
+    def _value(self, value: Any) -> Any:
         try:
-            return self._masked(value) if self._forms else value
+            return self._masked(value)
         except RecursionError:  # it contains itself, and will be refused for that
             return value
 
