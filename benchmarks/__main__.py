@@ -16,7 +16,7 @@ from benchmarks.measure import Report
 
 PROGRAMS = {
     "P1": "p1_simulate", "P2": "p2_durable", "P3": "p3_wide", "P4": "p4_definition", "P5": "p5_expression", "P6": "p6_notebook",
-    "P7": "p7_start", "P8": "p8_handoff", "P8-approve": "p8_approve", "P9": "p9_resume", "P11": "p11_idle",
+    "P6W": "p6_warm", "P7": "p7_start", "P8": "p8_handoff", "P8-approve": "p8_approve", "P9": "p9_resume", "P11": "p11_idle",
     "S3": "s3_beside_fsspec",
 }  # fmt: skip
 PACKAGES = ("yamlflow_nb", "PyYAML", "pydantic", "simpleeval")

@@ -22,7 +22,8 @@ path, store, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 text = """
 name: one
 nodes:
-  - {id: a, type: notebook, path: three.ipynb, inputBindings: {n: 1000}, outputs: {own: number, total: integer}}
+  - {id: a, type: notebook, path: three.ipynb, isolation: fresh, inputBindings: {n: 1000},
+     outputs: {own: number, total: integer}}
 """
 for turn in range(times + 1):
     run = yamlflow_nb.run(text, store=store, folder=path.parent)

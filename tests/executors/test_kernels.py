@@ -155,7 +155,7 @@ def test_the_kernel_of_a_killed_process_is_ended_before_the_next_attempt_begins(
     """The kernel is stopped, so that it cannot notice by itself that its parent is gone."""
     monkeypatch.setattr(process_record, "GRACE", 1.0)
     folder.notebook("a.ipynb", HANGING)
-    (folder.path / "p.yaml").write_text(f"{ONE[:-2]}, outputs: {{alive: {{type: boolean, optional: true}}}}}}]")
+    (folder.path / "p.yaml").write_text(f"{ONE[:-2]}, isolation: fresh, outputs: {{alive: {{type: boolean, optional: true}}}}}}]")
     arguments = [sys.executable, "-c", RUNNER, str(folder.path / "p.yaml"), str(folder.path), folder.store]
     runner = subprocess.Popen(arguments, cwd=Path(__file__).parents[2])
     found = _until(lambda: list((folder.path / ".state").glob("runs/*/a/r1-a1/process.json")))[0]

@@ -16,8 +16,8 @@ from yamlflow_nb.infrastructure.artifacts import LocalArtifacts
 PACKAGE = Path(__file__).parents[2] / "yamlflow_nb"
 FORBIDDEN = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "jsonpickle"}
 CALLS = {"read_pickle", "to_pickle", "eval", "full_load", "unsafe_load"}
-EXEC = {"executors/program.py"}
-"""Where a python task's own code is run: the author's, never a value's."""
+EXEC = {"executors/program.py", "executors/going_on.py"}
+"""Where a python task's own code is run, and the class statements of a notebook's own cells: the author's, never a value's."""
 
 
 @pytest.mark.trust("B29")

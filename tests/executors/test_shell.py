@@ -54,7 +54,7 @@ def test_a_text_runs_under_a_shell_and_finds_its_inputs_in_the_environment(folde
 
 @pytest.mark.trust("B17")
 def test_an_expression_in_a_shells_text_is_refused_with_the_bound_form() -> None:
-    text = 'name: p\ninputVariables: {day: {type: string}}\nnodes:\n'
+    text = "name: p\ninputVariables: {day: {type: string}}\nnodes:\n"
     text += '  - {id: a, type: shell, command: "load {{ pipeline.input.day }}"}\n'
     [found] = validate(text)
     assert found.code == "YF134" and 'load "$day"' in (found.hint or "")

@@ -99,6 +99,7 @@ def test_others_see_that_it_is_interrupted(world: World) -> None:
     with pytest.raises(CommandError, match="YF722"):
         other.service.get(name).cancel()
 
+
 def test_an_event_of_an_interrupted_execution_is_kept_and_taken_in_when_it_goes_on(world: World) -> None:
     name = world.left_running(one("retry"), "a")
     other = world.process()

@@ -115,11 +115,14 @@ nodes: [{id: a, type: python, code: x, resources: {pool: gpu}, forEach: "{{ rang
 
 
 def test_higher_priority_starts_first(tmp_path: Path, gauge: Gauge) -> None:
-    text = ONE + """defaults: {resources: {pool: gpu}}
+    text = (
+        ONE
+        + """defaults: {resources: {pool: gpu}}
 nodes:
   - {id: first, type: python, code: x}
   - {id: low, type: python, code: x, startWhen: "event:first.started"}
   - {id: high, type: python, code: x, priority: 3, startWhen: "event:first.started"}"""
+    )
     with world(tmp_path, first=gauge) as made:
         run = made.start(text)
         until(run, "low", "queued")
@@ -137,10 +140,13 @@ def test_a_failed_attempt_gives_its_room_back_while_it_waits_for_the_next(tmp_pa
             raise TaskFailed("ValueError", "once")
         return {}
 
-    text = ONE + """defaults: {resources: {pool: gpu}}
+    text = (
+        ONE
+        + """defaults: {resources: {pool: gpu}}
 nodes:
   - {id: a, type: python, code: x, priority: 1, retry: {maxAttempts: 2}}
   - {id: b, type: python, code: x, repeat: {until: "{{ b.n >= 0 }}", maxIterations: 2}}"""
+    )
     with world(tmp_path, a=fail_once, b=lambda work: {"n": 1}) as made:
         run = made.start(text)
         assert run.wait(PATIENCE) and run.state.status == "completed" and tries == [1, 2]
@@ -152,7 +158,7 @@ def test_no_further_item_starts_after_one_failed_also_of_those_in_line(tmp_path:
     def fail(work: Work) -> dict[str, Any]:
         raise TaskFailed("ValueError", "bad")
 
-    text = ONE + 'nodes: [{id: a, type: python, code: x, resources: {pool: gpu}, forEach: [1, 2, 3]}]'
+    text = ONE + "nodes: [{id: a, type: python, code: x, resources: {pool: gpu}, forEach: [1, 2, 3]}]"
     with world(tmp_path, a=fail) as made:
         run = made.start(text)
         assert run.wait(PATIENCE) and run.state.nodes["a"].state == "failed"
@@ -162,11 +168,14 @@ def test_no_further_item_starts_after_one_failed_also_of_those_in_line(tmp_path:
 
 
 def test_a_cancelled_node_leaves_the_line(tmp_path: Path, gauge: Gauge) -> None:
-    text = ONE + """defaults: {resources: {pool: gpu}}
+    text = (
+        ONE
+        + """defaults: {resources: {pool: gpu}}
 nodes:
   - {id: a, type: python, code: x}
   - {id: b, type: python, code: x, stopWhen: "event:custom.stop"}
   - {id: c, type: python, code: x, always: true}"""
+    )
     with world(tmp_path, a=gauge) as made:
         run = made.start(text)
         until(run, "b", "queued")

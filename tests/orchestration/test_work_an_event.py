@@ -74,9 +74,7 @@ def test_an_event_looks_at_its_dependents_alone(monkeypatch: pytest.MonkeyPatch,
         costs[nodes] = [_cost(state, CustomEventSent(1.0, "e7", {"n": 1}), monkeypatch)]
         started = [run for run in state.order if run.state == "running" and run.planned.id != "busy"]
         assert [run.planned.id for run in started] == ["n35", "n36", "n37", "n38", "n39"]
-        costs[nodes] += [
-            _cost(state, TaskFinished(2.0, run.attempt), monkeypatch) for run in started if run.attempt is not None
-        ]
+        costs[nodes] += [_cost(state, TaskFinished(2.0, run.attempt), monkeypatch) for run in started if run.attempt is not None]
         costs[nodes].append(_cost(state, CustomEventSent(3.0, "e7", {"n": 2}), monkeypatch))
         assert state.status == ("running" if busy else "waiting")
     assert costs[10_000][0][0] == DEPENDENTS and all(looked <= DEPENDENTS for looked, _ in costs[10_000])

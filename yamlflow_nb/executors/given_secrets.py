@@ -40,6 +40,12 @@ def environment_of(work: Work) -> dict[str, str]:
     return {str(name): put_in(_text(value), work) for name, value in given.items() if value is not None}
 
 
+def secret_variables(work: Work) -> list[str]:
+    """The names of those variables of the task's ``env`` that hold secrets."""
+    given = work.fields.get("env") or {}
+    return sorted(str(name) for name, value in given.items() if value is not None and put_in(_text(value), work) != _text(value))
+
+
 def put_in(text: str, work: Work, *, url: bool = False) -> str:
     """A text of the definition with its secrets in their places. A mark may come from an expression of the definition only,
     never inside of a value that was given to the run. In a ``url`` it is quoted. Raises ``TaskFailed``."""

@@ -13,7 +13,7 @@ from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.executors.declared import declared_outputs
-from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
+from yamlflow_nb.executors.given_secrets import environment_of, give_secrets, secret_variables
 from yamlflow_nb.executors.source_file import read_source, source_path
 
 
@@ -39,6 +39,7 @@ TASK_TYPE = TaskType(
 )
 
 if TYPE_CHECKING:
+    from yamlflow_nb.executors.notebook_restart import Restart
     from yamlflow_nb.executors.notebook_run import NotebookRun
 
 
@@ -51,6 +52,12 @@ class NotebookExecutor:
     def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
         self.artifacts = artifacts
         self.settings = settings or NoSettings()
+
+    def expect(self) -> None:
+        """Have kernels ready by the time that notebooks are run."""
+        from yamlflow_nb.executors.warm_kernels import KERNELS
+
+        KERNELS.expect()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``notebook`` and the declared outputs. Raises ``TaskFailed``."""
@@ -66,12 +73,17 @@ class NotebookExecutor:
             environment = {**os.environ, "YAMLFLOW_ARTIFACTS": str(self.artifacts.folder), **channel.environment, **variables}
             run = _prepared(work, source, data, environment)
             end_earlier(work)
+            if run.restart is not None:
+                run.restart.look()
             try:
                 _gone(run)
             finally:
                 if target is not None and run.executed.is_file():
                     _copied(run.executed, target)
-        return {**declared_outputs(_handed_over(run), work), "notebook": run.executed}
+        outputs = {**declared_outputs(_handed_over(run), work), "notebook": run.executed}
+        if run.restart is not None:
+            run.restart.completed()
+        return outputs
 
     @staticmethod
     def _target(work: Work, source: Path) -> Path | None:
@@ -99,7 +111,33 @@ def _prepared(work: Work, source: Path, data: bytes, environment: dict[str, str]
     injected = inject(notebook, assignments(work.inputs, language), work.fields.get("parametersCell"))
     run = NotebookRun(work, notebook, kernel, work.run_folder / source.name, environment, injected)
     run.hand_over = _hand_over(work, language)
+    if language == "python":
+        run.restart = _restart(run)
     return run
+
+
+def _restart(run: NotebookRun) -> Restart:
+    """What it takes to go on from the cell at which an attempt of this notebook failed."""
+    from yamlflow_nb.executors.notebook_restart import Restart
+
+    work, cells = run.work, run.notebook.cells
+    places = [
+        place for place, cell in enumerate(cells)
+        if cell.cell_type == "code" and cell.source.strip() and "skip-execution" not in cell.metadata.get("tags", ())
+    ]  # fmt: skip
+    restart = Restart(work, run.notebook, places, secret_variables(work), run.number)
+    emit, output = work.emit, work.output
+
+    def heard(name: str, payload: Mapping[str, Any]) -> None:
+        restart.spoke("emit", run.cell)
+        emit(name, payload)
+
+    def told(values: Mapping[str, Any]) -> None:
+        restart.spoke("output", run.cell)
+        output(values)
+
+    work.emit, work.output = heard, told
+    return restart
 
 
 _NAMES_FILE = ".outputs.json"

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbclient.exceptions import DeadKernelError
+
 from yamlflow_nb.domain.work import TaskFailed
 from yamlflow_nb.executors import notebook_run
 from yamlflow_nb.executors.kernel_spec import known_kernels
@@ -37,10 +39,11 @@ def kernel_ended(run: NotebookRun, error: Exception, given: dict[str, Any]) -> T
     """The kernel died, or never came up."""
     if run.began:
         where = f"cell {run.number(run.cell)}: "
-        if run.process is None or run.process.poll() is None:
+        code = None if run.process is None else run.process.poll()
+        # One that has ended well may have been ended by us, because of this error.
+        if code is None or (code == 0 and not isinstance(error, DeadKernelError)):
             return TaskFailed(type(error).__name__, f"{where}{error or type(error).__name__}", outputs=given)
-        code = run.process.poll()
-        if code is not None and code >= 0:
+        if code >= 0:
             said = f"the kernel ended itself (exit code {code}): exit(), quit() or os._exit() end a kernel, not a cell"
             return TaskFailed("KernelDied", where + said, exit_code=code, outputs=given)
         return TaskFailed("KernelDied", f"{where}kernel died ({ending(code)})", exit_code=code, outputs=given)

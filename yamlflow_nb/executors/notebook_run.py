@@ -16,15 +16,16 @@ import nbformat
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellExecutionError
 from nbclient.util import run_sync
-from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from yamlflow_nb.domain.work import Work
 from yamlflow_nb.executors.cell_output import CellOutput, joined
 from yamlflow_nb.executors.executed_copy import save_copy
 from yamlflow_nb.executors.ladder import climb
+from yamlflow_nb.executors.notebook_restart import Restart
 from yamlflow_nb.executors.printed import Lines
 from yamlflow_nb.executors.process_record import forget_process, record_process, signal_steps
+from yamlflow_nb.executors.warm_client import TakenManager, WarmClient
 
 _quiet = logging.getLogger("yamlflow_nb.kernels")
 _quiet.addHandler(logging.NullHandler())
@@ -32,6 +33,8 @@ _quiet.propagate = False
 """What a client says of its kernel is told by us, and not twice."""
 _ENGINE = "yamlflow_nb"
 STARTUP_SECONDS = 60
+OUTPUT_SECONDS = 60
+"""What a cell had said may arrive so long after it ended: thirty megabytes on a busy machine take a while."""
 MAY_EXIT = "may-exit"
 """Tag of a cell that may end the notebook early by ``sys.exit(0)``, and well."""
 
@@ -47,6 +50,7 @@ class NotebookRun:
     environment: dict[str, str]
     injected: int | None = None
     hand_over: str = ""
+    restart: Restart | None = None
     cell: int = 0
     began: bool = False
     failed: CellExecutionError | None = None
@@ -101,17 +105,23 @@ class NotebookRun:
             self.work.note(f"the kernel of `{self.work.attempt.node}`, process {self.process.pid}, could not be stopped")
 
 
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
+class _Client(WarmClient):
     """Runs the cells, watches what they say, then asks the kernel for the outputs in a cell that is not kept."""
 
     def __init__(self, *arguments: Any, run: NotebookRun, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.run = run
         self.says: CellOutput | None = None
+        self.starts_over = False
+        if run.restart is not None and run.restart.earlier is None:
+            self.watched = run.restart.given()
 
     def execute(self, **options: Any) -> Any:
         self.reset_execution_trackers()
         with self.setup_kernel(**options):
+            if not self._fit():
+                self.starts_over = True
+                return self.nb
             self.papermill_execute_cells()
             if self.run.failed is None and not self.run.kernel_left and not self.run.work.stopped():
                 self._hand_over()
@@ -122,7 +132,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         await super().async_start_new_kernel(**options)
-        self.run.started(self.km.provisioner.process)
+        manager: Any = self.km
+        self.run.started(manager.provisioner.process)
 
     # nbclient's synchronous form calls its own class's, not this one.
     start_new_kernel = run_sync(async_start_new_kernel)
@@ -130,8 +141,11 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
     def papermill_execute_cells(self) -> None:
         run = self.run
         counted = run.code_cells()
-        run.work.progress(0, len(counted), "cells")
+        restored = run.restart.places[: run.restart.done] if run.restart is not None else []
+        run.work.progress(len(set(counted) & set(restored)), len(counted), "cells")
         for place, cell in enumerate(self.nb.cells):
+            if place in restored:
+                continue
             if run.work.stopped() or run.failed is not None or run.exited:
                 return
             self._cell(place, cell)
@@ -162,11 +176,26 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
             self.nb_man.cell_complete(cell, cell_index=place)
             run.save()
 
+    def _fit(self) -> bool:
+        """Have the kernel keep its state from here on, and bring back that of an earlier attempt; False when it has to be another
+        kernel."""
+        if self.run.restart is None:
+            return True
+        try:
+            if self.watched is None or not isinstance(self.km, TakenManager):
+                self._aside(self.run.restart.code())
+        except CellExecutionError:
+            pass  # a kernel of an environment without this package, or an old one: nothing is kept, and nothing brought back
+        return self.run.restart.taken()
+
     def _hand_over(self) -> None:
-        if not self.run.hand_over:
-            return
-        self.says = None
-        self.nb.cells.append(nbformat.v4.new_code_cell(self.run.hand_over))
+        if self.run.hand_over:
+            self.says = None
+            self._aside(self.run.hand_over)
+
+    def _aside(self, code: str) -> None:
+        """Run something in the kernel that is no cell of the notebook."""
+        self.nb.cells.append(nbformat.v4.new_code_cell(code))
         try:
             self.execute_cell(self.nb.cells[-1], len(self.nb.cells) - 1, store_history=False)
         finally:
@@ -190,13 +219,25 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         run: NotebookRun = options["run"]
+        client = cls._executed(nb_man, kernel_name, run)
+        if client.starts_over:
+            run.process = None
+            client = cls._executed(nb_man, kernel_name, run)
+        return client.nb
+
+    @staticmethod
+    def _executed(nb_man: Any, kernel_name: str, run: NotebookRun) -> _Client:
+        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
+        beside = run.work.run_folder / "kernel.log"
         client = _Client(
             nb_man, run=run, kernel_name=kernel_name, timeout=None, startup_timeout=STARTUP_SECONDS, log_output=False,
+            iopub_timeout=OUTPUT_SECONDS,
             log=_quiet, resources={"metadata": {"path": str(run.work.folder)}},
+            warm=run.work.fields.get("isolation", "warm") == "warm", beside=beside,
         )  # fmt: skip
-        # What a kernel says beside its cells would stand between the lines of whoever runs the pipeline.
-        with (run.work.run_folder / "kernel.log").open("ab") as log:
-            return client.execute(env=run.environment, stdout=log, stderr=log)
+        with beside.open("ab") as log:
+            client.execute(env=run.environment, stdout=log, stderr=log)
+        return client
 
 
 papermill_engines.register(_ENGINE, _Engine)

@@ -38,6 +38,14 @@ class Foretelling(Protocol):
 
 
 @runtime_checkable
+class Preparing(Protocol):
+    """An executor that takes long to begin, and can have that done by the time it is called."""
+
+    def expect(self) -> None:
+        """A task of its type is going to be started. Returns at once."""
+
+
+@runtime_checkable
 class Lasting(Protocol):
     """An executor whose attempts live by themselves."""
 
@@ -67,6 +75,7 @@ class CarryOut:
         self._around = Surroundings(
             artifacts, clock, runs_folder, tell, may_start, lambda execution_id, key, yes: self._rest((execution_id, key), yes)
         )
+        self._preparing = {name: one for name, one in executors.items() if isinstance(one, Preparing)}
         self._looking = {name for name, one in executors.items() if isinstance(one, Looking)}
         self._watching = Watching()
         self._agenda = agenda
@@ -99,6 +108,12 @@ class CarryOut:
             crash_point("execution-ended")
             self.forget(run)
             run.end()
+
+    def expect(self, run: Run) -> None:
+        """Let the executors that this run is going to call get ready."""
+        if self._preparing:
+            for name in self._preparing.keys() & {node.type for node in run.state.plan.nodes}:
+                self._preparing[name].expect()
 
     def leave(self, run: Run, decision: Decision) -> None:
         """What was decided is not to be done, or not any more: the room that it had is free."""

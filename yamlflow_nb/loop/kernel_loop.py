@@ -194,6 +194,7 @@ class KernelLoop:
         begin.done.wait()
         if begin.run.lost is not None and not begin.taken:
             raise begin.run.lost
+        self._carry.expect(begin.run)
         return begin.run
 
     def _may_start(self, run: Run) -> bool:
