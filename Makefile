@@ -53,8 +53,8 @@ dev: $(VENV)/.dev  ## the environment for working on yamlflow_nb (.venv)
 demo: $(VENV)/.demo  ## run the flights pipeline on real data and say where its results are
 	@$(BIN)/python -m examples.flights.show
 
-demo-spark: $(VENV)/.spark  ## the year of flights added up on Spark, with a Java that this brings where there is none
-	@$(BIN)/yamlflow run $(DEMO)/spark.pipeline.yaml
+demo-spark: $(VENV)/.spark  ## the year on Spark, its worst month by a sub-pipeline, then a person approves; brings its own Java
+	@$(BIN)/yamlflow run $(DEMO)/year.pipeline.yaml || test $$? -eq 3  # it waits for you
 
 # -- check it
 lint: $(VENV)/.dev  ## ruff, mypy --strict, the walls between the rooms
