@@ -19,7 +19,11 @@ def follow(run: Any) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(), auto_refresh=False, transient=False, vertical_overflow="visible") as live:
+    # Not redirected: what tasks print is kept in their logs, and nothing of the tree.
+    drawn = Live(
+        console=Console(), auto_refresh=False, vertical_overflow="visible", redirect_stdout=False, redirect_stderr=False
+    )
+    with drawn as live:
         seen = run.version
         while True:
             live.update(coloured(str(run)), refresh=True)

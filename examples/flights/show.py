@@ -12,6 +12,7 @@ from typing import Any
 
 import yamlflow_nb as yf
 from examples.flights.live import follow
+from yamlflow_nb.domain.diagnostic import DiagnosticError
 
 PIPELINE = Path(__file__).with_name("flights.pipeline.yaml")
 
@@ -21,7 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--month", type=int, default=2, help="month of 2013 (default: 2)")
     parser.add_argument("--picture", type=Path, help="draw the run as a graph into this PNG")
     options = parser.parse_args(arguments)
-    run = yf.start(PIPELINE, inputs={"month": options.month})
+    try:
+        run = yf.start(PIPELINE, inputs={"month": options.month})
+    except DiagnosticError as error:
+        sys.exit(str(error))
     try:
         follow(run)
     except KeyboardInterrupt:

@@ -31,6 +31,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"
+        self.store = folder / "store.db"
         self.work.mkdir()
         quiet = folder / "settings" / "@jupyterlab" / "apputils-extension"
         quiet.mkdir(parents=True)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,6 +176,56 @@ def test_after_a_restart_of_the_kernel_a_run_goes_on_where_it_was(server, browse
     page.shows(2, "completed in")
     assert page.outputs(2) == 1 and "report" in page.cell(2).locator(".jp-OutputArea").inner_text()
     shoot(page, "resumed-after-a-restart.png", top=True)
+    page.page.close()
+
+
+def test_a_kernel_is_killed_and_a_terminal_goes_on_with_its_run(server, browser):
+    server.notebook(
+        "killed.ipynb", "%load_ext yamlflow_nb\nimport os\nprint('process', os.getpid(), 'of the kernel')",
+        LONG.replace("data_is_there", "data_came"), "%load_ext yamlflow_nb\n%pipeline attach",
+    )  # fmt: skip
+    page = Page(browser, server, "killed.ipynb", height=1010)
+    page.run(0)
+    page.shows(0, "of the kernel")
+    page.run(1)
+    page.shows(1, "▶ running")
+    os.kill(int(page.cell(0).locator(".jp-OutputArea").inner_text().split()[1]), signal.SIGKILL)
+    page.page.locator(".jp-Dialog .jp-mod-accept").click()  # the page tells that the kernel died, and starts another
+    page.ready()
+    page.run(2)
+    page.shows(2, "interrupted")
+    (server.work / "data_came").touch()
+    command = [sys.executable, "-c", "from yamlflow_nb.cli import main; main()", "resume", "--store", str(server.store)]
+    terminal = subprocess.run(command, cwd=server.work, capture_output=True, text=True)
+    assert terminal.returncode == 0 and "✓ long: completed" in terminal.stdout, terminal.stdout + terminal.stderr
+    page.shows(2, "completed in")
+    shoot(page, "attached-after-a-kill.png", top=True)
+    page.page.close()
+
+
+BROKEN = """\
+%%pipeline broken
+name: broken
+nodes:
+  - {id: load, type: python, code: n = 3, outputs: {n: integer}}
+  - {id: features, type: notebook, path: broken_features.ipynb, inputBindings: {n: "{{ load.n }}"}, outputs: {share: number}}
+  - {id: report, type: python, code: pass, startWhen: "event:features.completed"}
+"""
+
+
+def test_an_error_in_a_notebook_is_told_by_its_cell_and_line(server, browser):
+    third = "total = n\nprint(total)\nshare = total / len(rows)"
+    server.notebook("broken_features.ipynb", "n = 1", "rows = []", third, "never = 1")
+    server.notebook("broken.ipynb", "%load_ext yamlflow_nb", BROKEN, "%pipeline result")
+    page = Page(browser, server, "broken.ipynb", height=800)
+    page.run(0)
+    page.run(1)
+    page.shows(1, "ZeroDivisionError: cell 3, line 3: division by zero", timeout=60_000)
+    page.shows(1, "failed (error) in")
+    page.run(2)
+    page.shows(2, "cell 3, line 3: division by zero")
+    assert "Traceback" not in page.page.locator(".jp-Notebook").inner_text() and page.cell(2).inner_text().count("\n") < 8
+    shoot(page, "an-error-in-a-notebook.png", top=True)
     page.page.close()
 
 

@@ -67,6 +67,13 @@ def test_every_verb_speaks_json(said, verb):
     assert json.loads(said(*verb.split(), "--json")[1])
 
 
+@pytest.mark.parametrize("verb", ["run p.yaml", "show"])
+def test_outputs_in_json_are_values_not_texts(said, verb):
+    said("run", "p.yaml")
+    told = json.loads(said(*verb.split(), "--json")[1])
+    assert told["outputs"] == {"square": 9} and told["nodes"][0]["outputs"] == {"square": 9}
+
+
 @pytest.mark.parametrize("verb", ["run", "plan", "simulate", "validate"])
 def test_a_mistake_in_the_document_is_told_in_the_same_words_by_every_verb(said, verb):
     code, out, err = said(verb, "typo.yaml")

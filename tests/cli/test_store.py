@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -43,6 +45,19 @@ def test_a_query_is_answered_as_a_table_as_csv_and_as_json(ran, said: Said) -> N
     assert said("store", "query", sql, "--csv")[1] == "node,state,times\nload,completed,2\n"
     assert json.loads(said("store", "query", sql, "--json")[1]) == [{"node": "load", "state": "completed", "times": 2}]
     assert said("store", "query", "SELECT 1 WHERE 0") == (0, "", "no rows\n")
+
+
+def test_a_query_may_look_into_json_and_columns_of_one_name_keep_apart(ran, said: Said) -> None:
+    sql = "SELECT key, v.value AS whole, json_each.value AS whole FROM variables v, json_each(v.value) WHERE name = 'n'"
+    found = json.loads(said("store", "query", f"{sql} ORDER BY v.value", "--json")[1])
+    assert found == [{"key": None, "whole": "3", "whole_2": 3}, {"key": None, "whole": "4", "whole_2": 4}]
+
+
+def test_a_query_does_not_wait_for_pandas(ran) -> None:
+    asked = "from yamlflow_nb.cli import main; main(['store', 'query', 'SELECT count(*) FROM nodes'])"
+    loaded = f"import atexit, sys; atexit.register(lambda: print('pandas' in sys.modules, 'numpy' in sys.modules)); {asked}"
+    outcome = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, env=dict(os.environ))
+    assert outcome.stdout.split()[-3:] == ["2", "False", "False"], outcome.stderr
 
 
 REFUSED = [

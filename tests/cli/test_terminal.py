@@ -66,6 +66,15 @@ def test_the_tree_moves_and_is_gone_when_the_whole_one_is_printed(moves: Path) -
     assert "[bold red]loss[/]" in written and "[/red] [link=file:///x]x" in written and "\x1b[2J" not in written
 
 
+def test_what_tasks_print_while_the_tree_moves_is_in_their_logs_and_nothing_of_the_tree(place: Path, said: Said) -> None:
+    text = "import sys, threading\nfor n in range(8):\n    print('line', n, file=(sys.stdout, sys.stderr)[n % 2])\n"
+    told = "".join(f"        {line}\n" for line in f"{text}    threading.Event().wait(0.1)".splitlines())
+    (place / "prints.yaml").write_text(f"name: prints\nnodes:\n  - id: a\n    type: python\n    code: |\n{told}")
+    code, written = in_terminal("run", "prints.yaml")
+    assert code == 0 and "\x1b[1A" in written and "line 3" not in written
+    assert [line.split("a  ")[1] for line in said("logs")[1].splitlines()] == [f"line {n}" for n in range(8)]
+
+
 def test_no_color_leaves_out_every_colour(moves: Path) -> None:
     _, coloured = in_terminal("run", "moves.yaml")
     _, plain = in_terminal("run", "moves.yaml", NO_COLOR="1")
@@ -129,6 +138,17 @@ def test_tab_completes_verbs_options_and_ids(moves: Path, said: Said) -> None:
     assert "--items" in completed("yamlflow", "retry", "--")
     [name] = completed("yamlflow", "show", "2")
     assert name in said("list")[1]
+
+
+def test_tab_completes_nodes_of_the_execution_that_is_meant(moves: Path, said: Said) -> None:
+    said("run", "moves.yaml")
+    name = said("list")[1].split()[0]
+    (moves / "other.yaml").write_text("name: other\nnodes: [{id: lone, type: python, code: pass}]\n")
+    said("run", "other.yaml")
+    assert completed("yamlflow", "why", "") == ["lone"] and completed("yamlflow", "skip", "l") == ["lone"]
+    assert completed("yamlflow", "logs", name, "") == ["train", "bad"]
+    assert completed("yamlflow", "retry", name, "bad", "") == ["train"]
+    assert "lone" in completed("yamlflow", "logs", "") and name in completed("yamlflow", "logs", "")
 
 
 @pytest.mark.parametrize("verb", [["--help"], ["retry", "-h"], ["store", "query", "-h"], ["event", "send", "-h"]])

@@ -72,6 +72,28 @@ def test_a_moment_without_its_zone_is_found_before_the_run() -> None:
     assert "with its zone" in found.message + (found.hint or "")
 
 
+@pytest.mark.parametrize("payload", [{}, {"m": 1}])
+def test_an_event_without_a_declared_output_fails_the_wait_for_its_outputs(folder: Folder, payload: dict) -> None:
+    execution = folder.start(node(event="custom.go", outputs={"n": "integer", "m": {"type": "integer", "optional": True}}))
+    until(lambda: execution.status == "waiting")
+    execution.send_event("go", payload).wait(30)
+    assert (execution.status, execution.nodes["a"].reason) == ("failed", "outputs")
+    assert failure(execution) == "output `n` (integer) was declared, but not set"
+
+
+def test_a_while_gives_its_own_outputs_and_no_others(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        run = world.start(node(**{"for": "1s", "outputs": {"waited": "number", "n": "integer"}}))
+        assert run.wait(10) and run.state.nodes["a"].reason == "outputs"
+
+
+def test_in_simulate_an_event_need_not_carry_what_is_declared() -> None:
+    from yamlflow_nb.testing import simulate
+
+    found = simulate(node(event="custom.go", outputs={"n": "integer"}), events=[(1, "custom.go", {})])
+    assert found.status == "completed"
+
+
 def test_each_item_waits_for_itself(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         run = world.start(node(**{"for": "{{ item }}", "forEach": [30, 10, 20]}))

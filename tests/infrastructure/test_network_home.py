@@ -20,6 +20,7 @@ from yamlflow_nb.infrastructure.store.locate_store import place_of
 
 COMMAND = [sys.executable, "-c", "from yamlflow_nb.cli import main; main()"]
 DONE = "name: done\nnodes: [{id: a, type: python, code: x = 1, outputs: {x: integer}}]\n"
+FAILS = "name: fails\nnodes: [{id: a, type: python, code: \"open('there').close()\"}]\n"
 HELD = "name: held\nnodes: [{id: a, type: wait, event: custom.go}]\n"
 
 
@@ -33,6 +34,7 @@ class Machines:
         self.home.mkdir()
         (folder / "done.yaml").write_text(DONE)
         (folder / "held.yaml").write_text(HELD)
+        (folder / "fails.yaml").write_text(FAILS)
 
     def on(self, host: str, *words: str) -> subprocess.CompletedProcess[str]:
         disk = self.folder / f"disk-of-{host}"
@@ -83,6 +85,23 @@ def test_on_another_machine_everything_is_looked_at_and_gone_on_with_only_when_t
     assert back.returncode != 0 and "was gone on with on b" in back.stderr
     sent = machines.on("b", "event", "send", "go", held)
     assert sent.returncode == 0 and "completed" in machines.on("b", "show", held).stdout, sent.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.trust("F14")
+def test_what_ended_on_one_machine_is_retried_on_another_only_when_that_is_said(machines: Machines) -> None:
+    assert machines.on("a", "run", "fails.yaml").returncode == 1
+    failed = machines.id_of("fails", "b")
+    refused = machines.on("b", "retry", failed)
+    assert refused.returncode == 2 and "YF725" in refused.stderr and " on a," in refused.stderr
+    assert f"yamlflow retry --take-over {failed}" in refused.stderr
+    (machines.folder / "there").touch()
+    again = machines.on("b", "retry", "--take-over", failed)
+    assert again.returncode == 0 and "completed" in again.stdout, again.stderr
+    back = machines.on("a", "retry", failed)
+    assert back.returncode != 0 and "was gone on with on b" in back.stderr and "Traceback" not in back.stderr
+    (machines.folder / "there").unlink()
+    assert machines.on("b", "retry", "--with", "a", failed).returncode == 1, "it is this machine's now: nothing is to be said"
 
 
 @pytest.mark.slow

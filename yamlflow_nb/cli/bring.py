@@ -43,7 +43,7 @@ def _wait_for_children(execution: Execution) -> None:
 def tell(execution: Execution, json_: bool) -> None:
     """How it stands, whole."""
     if json_:
-        options.print_json(execution.snapshot())
+        options.print_execution(execution)
     else:
         click.echo(options.painted(str(execution)))
 
@@ -53,7 +53,7 @@ def handed_in(execution: Execution, executions: ExecutionService, json_: bool) -
     if execution.is_driven_here:
         return bring(execution, executions, json_)
     if json_:
-        options.print_json(execution.snapshot())
+        options.print_execution(execution)
     else:
         from yamlflow_nb.services.run_text import headline
 

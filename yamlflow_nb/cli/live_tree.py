@@ -26,7 +26,8 @@ def draw(changes: Iterable[Mapping[str, Any]], console: Console) -> None:
     from rich.live import Live
 
     drawn = 0.0
-    with Live(console=console, auto_refresh=False, transient=True) as screen:
+    # What tasks print is theirs: rich, which draws above the tree what is printed meanwhile, would draw the tree into their logs.
+    with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False) as screen:
         for now in changes:
             if now["now"] - drawn >= _DRAWN_EVERY:
                 drawn = now["now"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from yamlflow_nb.bootstrap import Services
     from yamlflow_nb.domain.ports.catalogue import Published
+    from yamlflow_nb.services.execution import Execution
 
 OK, FAILED, USAGE, WAITING, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
@@ -49,7 +50,7 @@ def execution_id(function: Function) -> Function:
 
 def execution_and_nodes(function: Function) -> Function:
     """``[EXECUTION] [NODE]...``: see ``split``."""
-    return click.argument("words", nargs=-1, metavar="[EXECUTION] [NODE]...", shell_complete=known_ids)(function)
+    return click.argument("words", nargs=-1, metavar="[EXECUTION] [NODE]...", shell_complete=known_ids_and_nodes)(function)
 
 
 def split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -67,6 +68,25 @@ def known_ids(context: click.Context, parameter: click.Parameter, incomplete: st
     except Exception:
         return []
     return [CompletionItem(one.id, help=f"{one.status} {one.pipeline}") for one in found if one.id.startswith(incomplete)]
+
+
+def known_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The nodes of the execution that is named before, else of the newest; silent too."""
+    from click.shell_completion import CompletionItem
+
+    words = context.params.get("words") or ()
+    try:
+        nodes = opened(context.params.get("store")).executions.get(split(words)[0]).nodes
+    except Exception:
+        return []
+    found = {name: node for name, node in nodes.items() if name.startswith(incomplete) and name not in words}
+    return [CompletionItem(name, help=node.state) for name, node in found.items()]
+
+
+def known_ids_and_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """What may stand in ``[EXECUTION] [NODE]...``: an id only first."""
+    ids = [] if context.params.get("words") else known_ids(context, parameter, incomplete)
+    return [*known_nodes(context, parameter, incomplete), *ids]
 
 
 def pipeline_file(function: Function) -> Function:
@@ -106,6 +126,14 @@ def painted(tree: str) -> str:
 
 def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_execution(execution: Execution) -> None:
+    """An execution as JSON; outputs as values, not as the texts that views show."""
+    shown, nodes = execution.snapshot(), execution.nodes
+    for node in shown["nodes"]:
+        node["outputs"] = dict(nodes[node["id"]].outputs)
+    print_json({**shown, "outputs": execution.outputs})
 
 
 def exit_code(status: str) -> int:

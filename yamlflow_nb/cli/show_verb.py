@@ -15,7 +15,7 @@ def command(execution: str | None, json_: bool, store: str | None) -> int:
     """One execution as a tree; without an id the newest of this project."""
     found = options.opened(store).executions.get(execution)
     if json_:
-        options.print_json(found.snapshot())
+        options.print_execution(found)
     else:
         click.echo(str(found))
     return options.exit_code(found.status)

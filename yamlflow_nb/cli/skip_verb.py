@@ -8,7 +8,7 @@ from yamlflow_nb.cli import options
 
 
 @click.command("skip")
-@click.argument("node")
+@click.argument("node", shell_complete=options.known_nodes)
 @options.execution_id
 @options.as_json
 @options.store

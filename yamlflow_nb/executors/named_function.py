@@ -19,7 +19,9 @@ from yamlflow_nb.domain.work import TaskFailed, Work
 
 _read: dict[str, tuple[str, int]] = {}
 """Module → file and time of the version that is loaded, for modules beside a pipeline."""
-_reading = threading.RLock()
+_loading = threading.RLock()
+"""Held while modules are loaded: nodes that start together must not see one while its text still runs, as one without functions,
+and what one takes away to load it anew another may just be loading."""
 
 
 def named_function(name: str, work: Work) -> Callable[..., Any]:
@@ -72,8 +74,8 @@ def _module(name: str, work: Work) -> Any:
     if not name.isidentifier() or not path.is_file():
         return import_module(name)
     work.used(path, path.read_bytes())
-    version = (os.path.realpath(path), path.stat().st_mtime_ns)
-    with _reading:  # another task would see what is only half read
+    with _loading:  # another task would see what is only half read
+        version = (os.path.realpath(path), path.stat().st_mtime_ns)
         loaded = sys.modules.get(name)
         if _forget_changed(path.parent) or loaded is None or _read.get(name, _version_of(loaded)) != version:
             loaded = _loaded(name, path)

@@ -81,8 +81,12 @@ def _exited(error: SystemExit) -> TaskFailed:
 
 
 def _told(error: Exception, file: str, said: Callable[[Exception], str]) -> TaskFailed:
-    """An error with the line of the task's own code in which it arose; the whole traceback goes to the log."""
-    print("".join(traceback.format_exception(error)).rstrip(), file=sys.stderr)  # noqa: T201 - the task's own stream
+    """An error with the line of the task's own code in which it arose; the whole traceback goes to the log, without our frames."""
+    theirs = error.__traceback__
+    while theirs is not None and theirs.tb_frame.f_code.co_filename == __file__:
+        theirs = theirs.tb_next
+    told = traceback.format_exception(type(error), error, theirs)
+    print("".join(told).rstrip(), file=sys.stderr)  # noqa: T201 - the task's own stream
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f"line {lines[-1]}: " if lines else ""
     return TaskFailed(type(error).__name__, f"{where}{said(error) or type(error).__name__}")

@@ -33,9 +33,9 @@ class ProcessIdentity:
 
 
 def told(owner: str | None) -> str:
-    """An owner for people: ``process 4711 on laptop``."""
+    """An owner for people: ``process 4711 on laptop``; of a copy of a store only the machine is known."""
     host, pid, *_ = (*(owner or "").split("/"), "")
-    return f"process {pid} on {host}" if pid else "another process"
+    return "another process" if not pid else f"a process on {host}" if pid == "0" else f"process {pid} on {host}"
 
 
 def host_of(owner: str) -> str:

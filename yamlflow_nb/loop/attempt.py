@@ -41,6 +41,7 @@ from yamlflow_nb.loop.room import with_room
 from yamlflow_nb.loop.run import Progress, Run
 from yamlflow_nb.loop.stop_signal import StopSignal, in_own_thread
 from yamlflow_nb.loop.used_files import UsedFiles
+from yamlflow_nb.orchestration.attempts import missing_output
 
 _NOT_YET = Path()
 _NOTE_LENGTH = 2_000
@@ -202,7 +203,8 @@ class AttemptJob:
             crash_point("task-returned")
             kept = with_room(lambda: self._kept(outputs), self._stop, self._planned.id)
             crash_point("outputs-kept")
-            missing = self._missing(kept)
+            # What the task set early counts.
+            missing = missing_output(self._planned, {*self._early, *kept} if self._early else kept)
             if missing is not None:
                 raise TaskFailed("OutputError", missing, outputs=kept)
         except TaskFailed as failure:
@@ -265,13 +267,6 @@ class AttemptJob:
                 "OutputError", f"the executor of `{self._start.type}` returned {type(outputs).__name__}, not a mapping"
             )
         return outputs or {}
-
-    def _missing(self, outputs: Mapping[str, Any]) -> str | None:
-        """Declared outputs are set, unless optional. What the task set early counts."""
-        for name, declared in self._planned.outputs.items():
-            if name not in outputs and not declared.optional and name not in self._early:
-                return f"output `{name}` ({declared.type}) was declared, but not set"
-        return None
 
     def _kept_of_failed(self, failure: TaskFailed) -> Mapping[str, Any]:
         """What a failed attempt had set is for ``retryWhen`` to look at; what cannot be kept of it is let go."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -137,7 +137,7 @@ def come_due(state: ExecutionState, run: NodeRun, item: int | None) -> None:
     slot: ItemRun = run if item is None or run.fan is None else run.fan.runs[item]
     if slot.attempt is not None:
         outputs = {"at": timestamp(state.now), "waited": round(state.now - slot.attempt_started, 6)}
-        finish_attempt(state, TaskFinished(state.now, slot.attempt, "completed", outputs))
+        _came(state, run, slot.attempt, outputs)
 
 
 def arrive(state: ExecutionState, run: NodeRun, payload: Mapping[str, Any]) -> None:
@@ -145,7 +145,16 @@ def arrive(state: ExecutionState, run: NodeRun, payload: Mapping[str, Any]) -> N
     slots: list[ItemRun] = [run] if run.fan is None else list(run.fan.runs)
     for slot in slots:
         if slot.attempt is not None:
-            finish_attempt(state, TaskFinished(state.now, slot.attempt, "completed", payload))
+            _came(state, run, slot.attempt, payload)
+
+
+def _came(state: ExecutionState, run: NodeRun, attempt: AttemptKey, outputs: Mapping[str, Any]) -> None:
+    """What was waited for. A declared output that it lacks fails the attempt, but not in ``simulate``, where none need be given."""
+    missing = missing_output(run.planned, outputs) if state.rationed else None
+    if missing is None:
+        finish_attempt(state, TaskFinished(state.now, attempt, "completed", outputs))
+    else:
+        finish_attempt(state, TaskFinished(state.now, attempt, "outputs", outputs, TaskError("OutputError", missing)))
 
 
 def slot_of(state: ExecutionState, key: AttemptKey) -> tuple[NodeRun, ItemRun] | None:
@@ -343,6 +352,14 @@ def conclude_failure(
         fail_node(state, run, reason, diagnostic)
     else:
         items.fail(state, run, item, reason, diagnostic)
+
+
+def missing_output(planned: PlannedNode, outputs: Container[str]) -> str | None:
+    """Which declared output, not optional, was not set; or None."""
+    for name, declaration in planned.outputs.items():
+        if name not in outputs and not declaration.optional:
+            return f"output `{name}` ({declaration.type}) was declared, but not set"
+    return None
 
 
 def wrong_output(planned: PlannedNode, outputs: Mapping[str, Any]) -> str | None:

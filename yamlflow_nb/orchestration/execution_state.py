@@ -204,7 +204,8 @@ class ExecutionState:
         """Whether nothing starts before ``PlaceGranted``, or a worker comes; ``reason`` says which."""
         self.refused: PlaceRefused | None = None
         self.rationed = False
-        """Whether nodes with ``resources`` wait for room in their pools; in ``simulate`` there is always room."""
+        """Whether work is really done: nodes with ``resources`` wait for room in their pools, and declared outputs must come. In
+        ``simulate`` there is always room, and outputs that are not given stay absent."""
         self.room_asked: dict[tuple[str, int | None], None] = {}
         """Nodes and items that wait for room."""
         self.system: dict[str, Any] = {}

@@ -315,7 +315,7 @@ class Desk:
         if standing.has_ended != (again is not None):
             raise ended(execution_id, standing.status) if again is None else still_going(execution_id, standing.status)
         if not from_elsewhere:
-            self._refuse_other_machine(execution_id, standing)
+            self._refuse_other_machine(execution_id, standing, "resume" if again is None else "retry")
         epoch = None if tenure.is_driven(standing) else tenure.take(execution_id, standing)
         if epoch is None:
             now = self._repository.standing(execution_id)
@@ -331,8 +331,9 @@ class Desk:
             self._repository.release(tenure.owner, [execution_id])
             raise
 
-    def _refuse_other_machine(self, execution_id: str, standing: Standing) -> None:
-        """Whether a process on another machine is gone nobody here can see: two machines must never run one execution."""
+    def _refuse_other_machine(self, execution_id: str, standing: Standing, verb: str) -> None:
+        """Whether a process on another machine is gone, or has gone on since, nobody here can see: two machines must never run
+        one execution."""
         owner, here = standing.owner, self._loop.tenure.owner
         if owner is None or host_of(owner) == host_of(here) or self._loop.tenure.is_driven(standing):
             return
@@ -340,7 +341,7 @@ class Desk:
         raise CommandError(
             "YF725",
             f"`{execution_id}` was driven by {told(owner)}, whose last event is {max(0.0, self.now() - wrote):.0f} s old",
-            f"when that process is surely gone: yamlflow resume --take-over {execution_id}",
+            f"when that process is surely gone: yamlflow {verb} --take-over {execution_id}",
         )
 
     def _replayed(self, record: ExecutionRecord, force: bool) -> Replay:

@@ -429,15 +429,18 @@ class Execution(Approvable):
         with_nodes: Sequence[str] = (),
         failed_items: bool = False,
         by: str | None = None,
+        take_over: bool = False,
         namespace: Mapping[str, Any] | None = None,
     ) -> Execution:
         """Open the next round of one that has ended, in this process: failed and cancelled nodes run again (or these), and what
         hung on them; the others keep their results. ``with_nodes`` are completed ones that run again too; ``failed_items``: of
-        ``forEach`` nodes the items that failed, also where the node completed. Raises ``CommandError`` YF704, YF732, YF727."""
+        ``forEach`` nodes the items that failed, also where the node completed; ``take_over``: also of one that another machine
+        drove. Raises ``CommandError`` YF704, YF732, YF727, YF725."""
         fact = RetryRequested(self._desk.now(), nodes, tuple(with_nodes), failed_items, by or user())
         with self._held_still() as run:
             check_retry(run.state, fact)
-        self._run, self._follower = self._desk.take_over(self.id, by or user(), False, namespace, then=[fact]), None
+        self._run = self._desk.take_over(self.id, by or user(), False, namespace, take_over, then=[fact])
+        self._follower = None
         return self
 
     def accept_changes(

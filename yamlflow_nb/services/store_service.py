@@ -38,17 +38,16 @@ class StoreService:
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """What one statement of SQL gives. Raises ``CommandError`` (YF730), also for one that would change anything."""
-        from yamlflow_nb.infrastructure.store.inspection import reading
+        from yamlflow_nb.infrastructure.store.inspection import answer
 
-        with reading(self.path) as database:
-            try:
-                return list(database.query(sql))
-            except ValueError as error:  # of sqlite-utils: a statement that gives no rows
-                raise CommandError("YF730", str(error), "store query reads: SELECT …") from None
-            except (sqlite3.Error, sqlite3.Warning) as error:
-                if "interrupted" in str(error):
-                    raise KeyboardInterrupt from None
-                raise CommandError("YF730", str(error), _hint(str(error))) from None
+        try:
+            return answer(self.path, sql)
+        except ValueError as error:
+            raise CommandError("YF730", str(error), "store query reads: SELECT …") from None
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            if "interrupted" in str(error):
+                raise KeyboardInterrupt from None
+            raise CommandError("YF730", str(error), _hint(str(error))) from None
 
     def export(self, target: Path, table: str | None = None, kind: str | None = None, force: bool = False) -> dict[Path, int]:
         """One table as a file, or each as a file of a folder; how many rows each has. Raises ``CommandError``: YF729, YF731."""
@@ -104,8 +103,8 @@ class StoreService:
         from yamlflow_nb.infrastructure.store.decisions import verify
         from yamlflow_nb.infrastructure.store.inspection import reading
 
-        with reading(self.path) as database:
-            return verify(database.conn)
+        with reading(self.path) as connection:
+            return verify(connection)
 
     def collect(
         self, artifacts: LocalArtifacts, older_than: float | None, keep_last: int = 0, *, grace: float = GRACE, remove: bool = True
@@ -149,7 +148,7 @@ class StoreService:
 
 
 def _hint(message: str) -> str:
-    if "readonly" in message:
+    if "readonly" in message or "authoriz" in message:
         return "store query reads; the verbs of yamlflow change"
     return "yamlflow store info lists the tables"
 

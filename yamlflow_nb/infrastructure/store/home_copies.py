@@ -1,7 +1,7 @@
 """A home folder on a network: the store is on a local disk, and whole copies of it, one a machine, go home.
 
 A copy is made by SQLite's own backup, and put under its name when it is whole. On another machine the newest one is where the
-store begins: everything can be looked at, and what had not ended is gone on with only by ``--take-over``.
+store begins: everything can be looked at, and gone on with, or retried, only by ``--take-over``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class HomeCopies:
         return self._folder / f"{self._host}.db"
 
     def begin(self) -> None:
-        """Where there is no local store, it begins as the newest copy. What another machine had not ended stays that machine's."""
+        """Where there is no local store, it begins as the newest copy. What another machine drove last stays that machine's."""
         found = self._folder.glob("*.db") if self._folder.is_dir() else ()
         newest = max(found, key=lambda one: one.stat().st_mtime, default=None)
         if self._store.exists() or newest is None:
@@ -53,7 +53,7 @@ class HomeCopies:
         if newest.stem != self._host:
             with closing(sqlite3.connect(fresh)) as connection, connection:
                 connection.execute(
-                    "UPDATE executions SET owner = ?, expires_at = 0, ring = NULL WHERE owner IS NULL AND finished_at IS NULL",
+                    "UPDATE executions SET owner = ?, expires_at = 0, ring = NULL WHERE owner IS NULL",
                     (f"{newest.stem}/0/-/copy",),
                 )
         os.replace(fresh, self._store)

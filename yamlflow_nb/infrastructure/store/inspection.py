@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,13 +30,27 @@ INTEGER_COLUMNS = frozenset({"number", "round", "attempts"})
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Any]:
-    """The store as a ``sqlite_utils.Database`` that can only be read; Ctrl-C ends also a query that runs long."""
-    from sqlite_utils import Database
-
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The store, to be read alone; Ctrl-C ends also a query that runs long."""
     with closing(_connect(path)) as connection:
         connection.set_progress_handler(lambda: 0, 100_000)  # a handler lets signals in
-        yield Database(connection)
+        yield connection
+
+
+def answer(path: Path, sql: str) -> list[dict[str, Any]]:
+    """The rows that one statement gives; a second column of a name is ``name_2``. Raises ``sqlite3.Error`` (before Python 3.12
+    ``sqlite3.Warning`` for several statements), ``ValueError`` for a statement that gives no rows."""
+    # Not by sqlite-utils, which loads pandas when it is loaded: a person in a terminal would wait for it.
+    with reading(path) as connection:
+        # That the store is opened to be read does not keep ATTACH and VACUUM INTO, which attaches, from writing another file.
+        connection.set_authorizer(lambda what, *_: sqlite3.SQLITE_DENY if what == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK)
+        found = connection.execute(sql)
+        if found.description is None:
+            raise ValueError("this statement gives no rows")
+        names: list[str] = []
+        for (name, *_) in found.description:
+            names.append(next(one for one in chain([name], (f"{name}_{n}" for n in count(2))) if one not in names))
+        return [dict(zip(names, row)) for row in found]
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -61,20 +76,22 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
     """The rows of one of ``TABLES``, as they come."""
-    with reading(path) as database:
-        yield from database.query(TABLES[table])
+    from sqlite_utils import Database
+
+    with reading(path) as connection:
+        yield from Database(connection).query(TABLES[table])
 
 
 def columns(path: Path, table: str) -> list[str]:
     """The columns of one of ``TABLES``."""
-    with reading(path) as database:
-        return [column[0] for column in database.conn.execute(f"SELECT * FROM ({TABLES[table]}) LIMIT 0").description]  # noqa: S608
+    with reading(path) as connection:
+        return [column[0] for column in connection.execute(f"SELECT * FROM ({TABLES[table]}) LIMIT 0").description]  # noqa: S608
 
 
 def counts(path: Path) -> dict[str, int]:
     """How many rows each table of the store has."""
-    with reading(path) as database:
-        return {name: database[name].count for name in sorted(database.table_names()) if not name.startswith("sqlite_")}
+    names = answer(path, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+    return {name: answer(path, f'SELECT count(*) AS n FROM "{name}"')[0]["n"] for name in (row["name"] for row in names)}  # noqa: S608
 
 
 def parsed(row: dict[str, Any]) -> dict[str, Any]:
