@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -53,6 +54,8 @@ def work(job: dict[str, Any]) -> int:
 
 
 def main() -> None:
+    # Whoever runs the tests in the background has Ctrl-C ignored, and a child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import duckdb
     import pandas
     import pyarrow.parquet
