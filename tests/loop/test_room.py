@@ -21,6 +21,7 @@ from yamlflow_nb.loop.resume import compare, read_back
 from yamlflow_nb.loop.run import Run
 from yamlflow_nb.orchestration.execution_orchestrator import decide
 from yamlflow_nb.orchestration.why import why
+from yamlflow_nb.testing.scripted import ManualClock
 
 ONE = "name: p\nresources: {pools: {gpu: 1}}\n"
 TWO = ONE + "defaults: {resources: {pool: gpu}}\nnodes: [{id: a, type: python, code: x}, {id: b, type: python, code: x}]"
@@ -239,3 +240,45 @@ def test_a_node_that_waits_for_room_when_its_process_dies_asks_the_next_one(tmp_
         decided = decide(replay.state, TakenOver(made.loop.now(), "other"))[1].decisions
         asked = [one.node for one in decided if isinstance(one, AskRoom)]
         assert asked == ["b", "a"]
+
+
+@pytest.mark.trust("F68")
+def test_a_thousand_that_fail_at_once_come_back_spread_and_never_more_than_may(tmp_path: Path) -> None:
+    tries: dict[int, list[float]] = {}
+    busy = most = 0
+    lock = threading.Lock()
+    clock = ManualClock()
+
+    def fail_once(work: Work) -> dict[str, Any]:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+            seen = tries.setdefault(int(work.inputs["n"]), [])
+            seen.append(clock.now())
+        try:
+            if len(seen) == 1:
+                raise TaskFailed("Overloaded", "all at once")
+            return {}
+        finally:
+            with lock:
+                busy -= 1
+
+    text = """name: storm
+resources: {pools: {service: 4}}
+nodes:
+  - id: a
+    type: python
+    code: x
+    resources: {pool: service}
+    forEach: "{{ range(0, 1000) }}"
+    inputBindings: {n: "{{ item }}"}
+    retry: {maxAttempts: 2, delay: 10s, jitter: true}"""
+    with World(tmp_path, {"python": Does(a=fail_once)}, clock, workers=8) as made:
+        run = made.start(text)
+        assert run.wait(PATIENCE) and run.state.status == "completed"
+        waited = [second - first for first, second in tries.values()]
+        assert len(waited) == 1000 and most <= 4
+        # Ten seconds at least, and up to ten more by chance: no second wave that comes in one moment.
+        assert min(waited) >= 10 and max(waited) <= 20.1 and len({round(one, 3) for one in waited}) > 900
+        same_after_replay(made, run)
