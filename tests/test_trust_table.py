@@ -11,8 +11,8 @@ from tests.trust_table import TABLE, known_rows, report
 # Rows are added with the change that makes them true, and never taken away.
 PROMISED = [
     "2A", *(f"B{n}" for n in range(1, 21)), *(f"B{n}" for n in range(26, 32)), "B33", "B34", "B35", "B36", "B38", "B39",
-    "F7", "F14", "F15", "F32", "F33", "F34", "F42", "F43", "F67", "F68", "F69", "F70", "F75", *(f"F{n}" for n in range(23, 31)),
-    *(f"F{n}" for n in range(35, 40)), *(f"F{n}" for n in range(46, 54)),
+    "F7", "F14", "F15", "F42", "F43", "F67", "F68", "F69", "F70", "F75", *(f"F{n}" for n in range(23, 40)),
+    *(f"F{n}" for n in range(46, 54)),
 ]  # fmt: skip
 
 

@@ -82,6 +82,13 @@ def _configured(text: str, work: Work, url: bool) -> str:
     return _CONFIGURED.sub(lambda mark: quote(work.secret(mark[1]), safe="") if url else work.secret(mark[1]), text)
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether the connection was gone before the answer came."""
+    from sqlalchemy.exc import DBAPIError
+
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def told(error: Exception) -> str:
     """What a database says, without SQLAlchemy's frame around it (statement, parameters, link) and without a password."""
     return without_password(str(getattr(error, "orig", None) or error).strip())

@@ -25,6 +25,8 @@ from yamlflow_nb.executors.source_file import source_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ASKED_AGAIN = 2
+"""Times that a query which only reads is asked again after its connection was lost."""
 _BOUND = "values go in as bind parameters: write `:name` in the query and bind it by inputBindings"
 
 
@@ -99,7 +101,7 @@ class SQLExecutor:
             if connection == "duckdb":
                 result = self._on_duckdb(text, scalars, work)
             else:
-                result = self._on_database(connection, text, scalars, work)
+                result = self._asked(connection, text, scalars, work)
         except TaskFailed:
             raise
         except Exception as error:
@@ -138,6 +140,26 @@ class SQLExecutor:
             if count == 1:
                 return selected(_one(database, query, values))
             return QueryResult(database.execute(query, values or None).df())
+
+    def _asked(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
+        """What a database answers. When the connection is lost meanwhile, what only reads is asked again, up to twice; of
+        anything else nobody knows whether it took effect, so it is not sent again by itself."""
+        from yamlflow_nb.executors.database import is_lost, told
+
+        for asked in range(_ASKED_AGAIN, -1, -1):
+            try:
+                return self._on_database(connection, text, scalars, work)
+            except Exception as error:
+                if not is_lost(error) or work.stopped():
+                    raise
+                if not only_reads({**work.fields, "query": text}):
+                    lost = f"the connection to the database was lost: {told(error)}"
+                    unknown = "whether the statement took effect is not known, and it was not sent again"
+                    raise TaskFailed("ConnectionLost", f"{lost}; {unknown}") from None
+                if not asked:
+                    raise
+                work.note("the connection to the database was lost; the query only reads, and is asked again")
+        raise AssertionError("every way out of the loop returns or raises")
 
     def _on_database(self, connection: Any, text: str, scalars: Mapping[str, Any], work: Work) -> QueryResult:
         import pandas as pd
