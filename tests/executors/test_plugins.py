@@ -42,7 +42,7 @@ def test_the_example_runs_when_it_is_installed(site: Path, tmp_path: Path) -> No
     store = str(tmp_path / "store.db")
     ran = yamlflow(site, "run", str(EXAMPLE / "weather.pipeline.yaml"), "--json", "--store", store, cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert json.loads(ran.stdout)["outputs"]["missing"] == "{'degrees': 1}"
+    assert json.loads(ran.stdout)["outputs"]["missing"] == {"degrees": 1}
     [page] = [path.read_text(encoding="utf-8") for path in (tmp_path / "artifacts").rglob("*.html")]
     assert "<h1>Weather in Berlin</h1>" in page and "3 rows, 2 columns" in page
 
