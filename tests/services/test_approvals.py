@@ -34,7 +34,9 @@ outputs: {m: "{{ publish.m }}", by: "{{ review.by }}"}
 """
 MANY = """\
 name: many
-nodes: [{id: review, type: approval, forEach: "{{ range(0, 8) }}"}]
+nodes:
+  - {id: review, type: approval, forEach: "{{ range(0, 8) }}"}
+  - {id: after, type: wait, event: custom.all_told, startWhen: "event:review.completed"}
 """
 OTHER = """\
 import sys, threading
@@ -191,6 +193,7 @@ def test_of_fifty_decisions_at_once_from_two_processes_one_counts(
             thread.join()
         codes += other.communicate(timeout=100)[0].split()
         assert sorted(codes) == ["YF741"] * 49 + ["ok"]
+    execution.send_event("all_told")
     assert execution.wait(60).status == "completed"
     assert bootstrap.store_service(store).verify() == (8, [])
 
@@ -277,3 +280,23 @@ def test_a_message_with_statements_is_shown_rendered(executions: ExecutionServic
     execution = asking(executions, text)
     assert executions.approvals()[0]["message"] == "<1><2>"
     assert execution.approve().wait(60).status == "completed"
+
+
+@pytest.mark.trust("F34")
+def test_a_decision_that_comes_when_another_has_just_ended_the_execution_is_told_so(executions: ExecutionService) -> None:
+    execution = asking(executions, "name: one\nnodes: [{id: review, type: approval}]")
+    codes: list[str] = []
+
+    def decide() -> None:
+        try:
+            execution.approve("review")
+            codes.append("ok")
+        except CommandError as error:
+            codes.append(error.diagnostics[0].code)
+
+    threads = [threading.Thread(target=decide) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes.count("ok") == 1 and set(codes) <= {"ok", "YF740", "YF741", "YF702"}, codes

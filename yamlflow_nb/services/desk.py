@@ -29,6 +29,7 @@ from yamlflow_nb.loop.kernel_loop import KernelLoop
 from yamlflow_nb.loop.record import Draft
 from yamlflow_nb.loop.resume import Follower, compare, read_back
 from yamlflow_nb.loop.run import Run
+from yamlflow_nb.orchestration.approval import refusal
 from yamlflow_nb.orchestration.execution_orchestrator import decide, new_execution
 from yamlflow_nb.orchestration.place import WORKER
 from yamlflow_nb.orchestration.replay import Replay
@@ -162,8 +163,13 @@ class Desk:
             if refused is not None:
                 raise error_of(refused)
             with here.lock:
-                if any(vote.id == fact.id for vote in here.state.votes.get(fact.attempt, ())) and not (here.lost or here.held):
+                taken = any(vote.id == fact.id for vote in here.state.votes.get(fact.attempt, ()))
+                if taken and not (here.lost or here.held):
                     return True
+                # Its execution may have ended between the look and the arrival: by the decision that came first.
+                refused = None if taken else refusal(here.state, fact)
+            if refused is not None:
+                raise error_of(refused)
             raise CommandError("YF724", f"the decision on `{fact.attempt.node}` is not in the store yet", f"yamlflow show {name}")
         while True:
             standing = self._repository.standing(name)
@@ -229,9 +235,23 @@ class Desk:
             if not keep:
                 self._raise_if_alone(request)
             elif not self._is_driven(request.execution_id):
-                return self._repository.answer(request.id) == APPLIED
+                return self._left_there(request)
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
+
+    def _left_there(self, request: Request) -> bool:
+        """Nobody is there to answer any more: True when it was carried out before, False when it stays for the next owner. Raises
+        ``CommandError`` (YF702) where there will be none, since the execution has ended."""
+        answer = self._repository.answer(request.id)
+        if answer == APPLIED:
+            return True
+        refused = Refusal.from_text(answer) if answer is not None else None
+        if refused is not None:
+            raise error_of(refused)
+        standing = self._repository.standing(request.execution_id)
+        if standing is not None and standing.has_ended:
+            self._raise_if_alone(request)
+        return False
 
     def _is_driven(self, execution_id: str) -> bool:
         standing = self._repository.standing(execution_id)
