@@ -228,8 +228,8 @@ def are_gone(processes: list[psutil.Process]) -> bool:
 def test_a_cancel_ends_the_command_and_all_that_it_started(folder: Folder) -> None:
     text = "name: p\nnodes: [{id: a, type: shell, command: 'sleep 300 & sleep 300 & echo at work; wait'}]"
     execution = folder.start(text)
-    processes = group_of(running(folder, execution))
-    assert len(processes) == 3
+    leader = running(folder, execution)
+    processes = until(lambda: found if len(found := group_of(leader)) == 3 else None)
     execution.cancel().wait(30)
     until(lambda: are_gone(processes))
     assert execution.nodes["a"].state == "cancelled"
