@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.given_secrets import give_secrets
 
 _CLASS = re.compile(r"[1-5]xx")
@@ -51,15 +50,10 @@ TASK_TYPE = TaskType(
 )
 
 
-class HttpExecutor:
+class HttpExecutor(ConfiguredExecutor):
     """Sends the request and gives ``status body headers``; its socket is shut when the attempt is stopped."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Send it, follow where it leads, and check the answer. Raises ``TaskFailed``."""

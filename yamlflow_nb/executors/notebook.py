@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from yamlflow_nb.domain.made_of import MadeOf, NotKnown
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.declared import declared_outputs
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets, secret_variables
 from yamlflow_nb.executors.source_file import read_source, source_path
@@ -47,15 +46,10 @@ if TYPE_CHECKING:
     from yamlflow_nb.executors.notebook_run import NotebookRun
 
 
-class NotebookExecutor:
+class NotebookExecutor(ConfiguredExecutor):
     """Runs a copy of the notebook in the attempt's folder, in a kernel of its own; the source is never written."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def expect(self) -> None:
         """Have kernels ready by the time that notebooks are run."""

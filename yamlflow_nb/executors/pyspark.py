@@ -7,10 +7,9 @@ from typing import Any
 
 from pydantic import field_validator, model_validator
 
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
 from yamlflow_nb.executors.spark.query import BOUND, spark_parameters
 from yamlflow_nb.executors.spark.wanted import OF_THE_APPLICATION
@@ -82,15 +81,10 @@ class SparkStopped(BaseException):
     connections of all threads, and the nodes beside would fail."""
 
 
-class PySparkExecutor:
+class PySparkExecutor(ConfiguredExecutor):
     """Runs on an application that this process shares among all nodes, or on a Spark Connect server."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Call the function, run the code or the query, and give its outputs. Raises ``TaskFailed``."""

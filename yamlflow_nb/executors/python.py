@@ -8,10 +8,9 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from yamlflow_nb.domain.made_of import MadeOf, NotKnown
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import Work
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.declared import opened
 from yamlflow_nb.executors.given_secrets import environment_of, give_secrets
 
@@ -44,15 +43,10 @@ TASK_TYPE = TaskType(
 )
 
 
-class PythonExecutor:
+class PythonExecutor(ConfiguredExecutor):
     """Runs in a thread of this process, or in a process of its own: what the code prints goes to the attempt's log."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Call the function, or run the code, and give its outputs. Raises ``TaskFailed``."""

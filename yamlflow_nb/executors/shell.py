@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import field_validator
 
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.given_secrets import give_secrets
 
 if TYPE_CHECKING:
@@ -47,15 +46,10 @@ TASK_TYPE = TaskType(
 )
 
 
-class ShellExecutor:
+class ShellExecutor(ConfiguredExecutor):
     """Runs the command in a process group of its own, which can be interrupted, terminated and killed as a whole."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``exit_code stdout stderr`` and the declared outputs. Raises ``TaskFailed``."""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import field_validator, model_validator
 
 from yamlflow_nb.domain.made_of import MadeOf
-from yamlflow_nb.domain.ports.artifact_store import ArtifactStore
-from yamlflow_nb.domain.ports.settings import NoSettings, Settings
 from yamlflow_nb.domain.task_definition import TaskFields, TaskType
 from yamlflow_nb.domain.work import TaskFailed, Work
 from yamlflow_nb.executors.bound_sql import bound_sql, parameters_of, quoted_identifier, statements
+from yamlflow_nb.executors.configured import ConfiguredExecutor
 from yamlflow_nb.executors.declared import is_reference
 from yamlflow_nb.executors.given_secrets import give_secrets
 from yamlflow_nb.executors.ladder import climb
@@ -81,15 +80,10 @@ TASK_TYPE = TaskType(
 )
 
 
-class SQLExecutor:
+class SQLExecutor(ConfiguredExecutor):
     """Runs a query: on DuckDB in this process (``connection`` left out or ``duckdb``), else through SQLAlchemy."""
 
-    api = 1
     task_type = TASK_TYPE
-
-    def __init__(self, artifacts: ArtifactStore, settings: Settings | None = None) -> None:
-        self.artifacts = artifacts
-        self.settings = settings or NoSettings()
 
     def execute(self, work: Work) -> Mapping[str, Any]:
         """Run it and give ``result row_count columns first``. Raises ``TaskFailed``."""
