@@ -171,7 +171,7 @@ class AttemptJob:
         if fact is not None:
             self._around.tell(self._run.id, fact)
             crash_point("result-told")
-            note_packages(self._folder().parents[1])
+            note_packages(self._around.runs_folder, self._run.id)
 
     def _await(self, later: Later) -> None:
         """The result will come by itself."""

@@ -10,17 +10,20 @@ import threading
 from pathlib import Path
 
 _NAME = "packages.json"
-_noted: set[Path] = set()
+_noted: set[tuple[Path, str]] = set()
 _lock = threading.Lock()
 
 
-def note_packages(run_folder: Path) -> None:
+def note_packages(runs_folder: Path, execution_id: str) -> None:
     """Write down what is installed here; the first time in this process for an execution. A disk that is full is no reason for
-    an attempt to fail."""
+    an attempt to fail. Asked after each attempt: the later ones find out without a lock and without a path being made."""
+    if (runs_folder, execution_id) in _noted:
+        return
     with _lock:
-        if run_folder in _noted:
+        if (runs_folder, execution_id) in _noted:
             return
-        _noted.add(run_folder)
+        _noted.add((runs_folder, execution_id))
+    run_folder = runs_folder / execution_id
     path = run_folder / _NAME
     try:
         if not path.exists():

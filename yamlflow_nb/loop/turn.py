@@ -10,7 +10,7 @@ from typing import Any
 
 from yamlflow_nb.domain.approval import Refusal
 from yamlflow_nb.domain.decision import Decision, SetTimer, StartTask, StopTask
-from yamlflow_nb.domain.event import ApprovalDecided, Fact, TaskFinished, TimerFired
+from yamlflow_nb.domain.event import ApprovalDecided, Fact, RoomGranted, TaskFinished, TimerFired
 from yamlflow_nb.domain.ports.clock import Clock
 from yamlflow_nb.domain.ports.repository import ExecutionRecord, Repository
 from yamlflow_nb.domain.store_error import OwnershipLost, StoreError, UnreadableRecord
@@ -204,7 +204,7 @@ class TurnTaker:
             made.drafts.pop(run.id, None)
             self._set_aside(run, error)
             return
-        if not any(isinstance(one, StartTask) for one in turn.decisions):
+        if isinstance(fact, RoomGranted) and not any(isinstance(one, StartTask) for one in turn.decisions):
             self._carry.not_taken(run.id, fact)
         run.limit.warn()
         draft.add(fact, turn, counted, arrival.request_id)
