@@ -8,14 +8,8 @@ from yamlflow_nb.cli import options
 
 
 @click.command("approve")
-@click.argument("words", nargs=-1, metavar="[NODE] [EXECUTION]", shell_complete=options.known_ids)
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="a value of the form; VALUE is JSON or a text")
-@click.option("--action", metavar="ID", help="another answer of those that the approval lists")
-@click.option("--comment", "-m", default="", help="why; kept with the decision")
-@click.option("--item", type=click.IntRange(min=0), help="of a forEach: the item, from 0")
-@click.option("--shown", metavar="HASH", help="what was looked at (yamlflow approvals): refused where it is another now")
-@options.as_json
-@options.store
+@options.decision
 def command(
     words: tuple[str, ...],
     values: tuple[str, ...],

@@ -53,6 +53,21 @@ def execution_and_nodes(function: Function) -> Function:
     return click.argument("words", nargs=-1, metavar="[EXECUTION] [NODE]...", shell_complete=known_ids_and_nodes)(function)
 
 
+def decision(function: Function) -> Function:
+    """What ``approve`` and ``reject`` both take: ``[NODE] [EXECUTION]`` in any order, the answer, and how it is told."""
+    for option in (
+        store,
+        as_json,
+        click.option("--shown", metavar="HASH", help="what was looked at (yamlflow approvals): refused where it is another now"),
+        click.option("--item", type=click.IntRange(min=0), help="of a forEach: the item, from 0"),
+        click.option("--comment", "-m", default="", help="why; kept with the decision"),
+        click.option("--action", metavar="ID", help="another answer of those that the approval lists"),
+        click.argument("words", nargs=-1, metavar="[NODE] [EXECUTION]", shell_complete=known_ids),
+    ):
+        function = option(function)
+    return function
+
+
 def split(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """Ids of executions begin with a digit, ids of nodes never do: either may be left out."""
     first = words[0] if words and words[0][:1].isdigit() else None

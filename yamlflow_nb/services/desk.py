@@ -221,14 +221,8 @@ class Desk:
         """True when it was carried out. ``keep``: where nobody is there any more the request stays, for the next owner: False."""
         until, pause = time.monotonic() + ANSWER_SECONDS, 0.002
         while True:
-            answer = self._repository.answer(request.id)
-            if answer == APPLIED:
+            if self._is_carried_out(request):
                 return True
-            refused = Refusal.from_text(answer) if answer is not None else None
-            if refused is not None:
-                raise error_of(refused)
-            if answer is not None:
-                raise CommandError("YF702", f"`{request.execution_id}`: {answer}")
             if time.monotonic() > until:
                 owner = told(asked.owner)
                 raise CommandError("YF724", f"{owner} was asked, and has not answered yet", "it does when it comes to it")
@@ -239,15 +233,19 @@ class Desk:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 
+    def _is_carried_out(self, request: Request) -> bool:
+        """What was answered; False while nobody has. Raises ``CommandError`` where it was refused."""
+        answer = self._repository.answer(request.id)
+        if answer is None or answer == APPLIED:
+            return answer is not None
+        refused = Refusal.from_text(answer)
+        raise error_of(refused) if refused is not None else CommandError("YF702", f"`{request.execution_id}`: {answer}")
+
     def _left_there(self, request: Request) -> bool:
         """Nobody is there to answer any more: True when it was carried out before, False when it stays for the next owner. Raises
         ``CommandError`` (YF702) where there will be none, since the execution has ended."""
-        answer = self._repository.answer(request.id)
-        if answer == APPLIED:
+        if self._is_carried_out(request):
             return True
-        refused = Refusal.from_text(answer) if answer is not None else None
-        if refused is not None:
-            raise error_of(refused)
         standing = self._repository.standing(request.execution_id)
         if standing is not None and standing.has_ended:
             self._raise_if_alone(request)

@@ -24,11 +24,6 @@ class Place(NamedTuple):
     network: str | None = None
 
 
-def locate_store(named: str | None = None, environment: Mapping[str, str] | None = None) -> Path:
-    """The path of the store's file; see ``place_of``."""
-    return place_of(named, environment).path
-
-
 def place_of(named: str | None = None, environment: Mapping[str, str] | None = None) -> Place:
     """``named``, else ``YAMLFLOW_STORE``, else the user's state folder. Both may be a path or ``sqlite:///path``. Its folder is
     not made here. Raises ``ValueError`` for another kind of URL, and where no local folder is the user's own."""
