@@ -50,6 +50,23 @@ def _gives_back(work: Work) -> dict[str, Any]:
     return {"n": work.inputs.get("n", 0)}
 
 
+class Gauge:
+    """A task that counts how many of it are at work at one moment, and gives its ``n`` back."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, work: Work) -> dict[str, Any]:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        with self._lock:
+            self.now -= 1
+        return {"n": work.inputs.get("n", 0)}
+
+
 class House:
     """A process of its own on a store: ``beside`` is another."""
 
@@ -176,46 +193,24 @@ def test_no_thread_is_held_while_children_run(tmp_path: Path) -> None:
 
 
 def test_items_each_have_their_child_and_no_more_run_than_may(tmp_path: Path) -> None:
-    open_now: list[int] = []
-    most, lock = [0], threading.Lock()
-
-    def counts(work: Work) -> dict[str, Any]:
-        with lock:
-            open_now.append(1)
-            most[0] = max(most[0], len(open_now))
-        time.sleep(0.02)
-        with lock:
-            open_now.pop()
-        return {"n": work.inputs.get("n", 0)}
-
-    house = House(tmp_path, one=counts)
+    gauge = Gauge()
+    house = House(tmp_path, one=gauge)
     parent = PARENT.replace(
         "inputBindings: {n: 5}", 'forEach: [1, 2, 3, 4, 5, 6], maxParallel: 2, inputBindings: {n: "{{ item }}"}'
     )
     execution = house.start(parent).wait(PATIENCE)
-    assert execution.outputs == {"n": [1, 2, 3, 4, 5, 6]} and most[0] <= 2
+    assert execution.outputs == {"n": [1, 2, 3, 4, 5, 6]} and gauge.most <= 2
     assert sorted(str(child.parent_node) for child in execution.children) == [f"score[{index}]" for index in range(6)]
     house.close()
 
 
 def test_a_node_keeps_its_room_while_its_child_runs(tmp_path: Path) -> None:
-    open_now: list[int] = []
-    most, lock = [0], threading.Lock()
-
-    def counts(work: Work) -> dict[str, Any]:
-        with lock:
-            open_now.append(1)
-            most[0] = max(most[0], len(open_now))
-        time.sleep(0.02)
-        with lock:
-            open_now.pop()
-        return {"n": work.inputs["n"]}
-
-    house = House(tmp_path, one=counts, two=counts)
+    gauge = Gauge()
+    house = House(tmp_path, one=gauge, two=gauge)
     items = 'forEach: [1, 2, 3, 4], resources: {pool: gpu}, inputBindings: {n: "{{ item }}"}'
     parent = PARENT.replace("inputBindings: {n: 5}", items) + "resources: {pools: {gpu: 1}}\n"
     execution = house.start(parent).wait(PATIENCE)
-    assert execution.outputs == {"n": [1, 2, 3, 4]} and most[0] == 1
+    assert execution.outputs == {"n": [1, 2, 3, 4]} and gauge.most == 1
     assert [used for used, _, _ in house.loop._carry.resources.in_use().values()] == [0]
     house.close()
 
